@@ -1,0 +1,91 @@
+"""One outer step of MAML on sinusoids, this course beside `higher`, in one run.
+
+25 tasks, 10 shots, 10 queries, a 40-40 network, with 1 and 5 inner steps; the sampling of tasks and the outer Adam
+step are included on both sides. `pip install higher==0.2.1` for the comparison; without it, the course alone is timed.
+
+    python benchmarks/sinusoid_speed.py
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from results import save
+
+from metalearn_course import MAML, Backpropagation, Sinusoids, mlp
+
+ROUNDS, STEPS = 7, 40
+
+
+def course_step(inner_steps: int) -> Callable[[], None]:
+    torch.manual_seed(0)
+    maml = MAML(mlp(1, 40, 40, 1), steps=inner_steps, loss=F.mse_loss)
+    phi = dict(maml.named_parameters())
+    optimizer = torch.optim.Adam(phi.values())
+    generator, tasks, estimator = torch.Generator().manual_seed(0), Sinusoids(), Backpropagation()
+
+    def step() -> None:
+        grads, _, _ = estimator.step(maml, phi, tasks.sample(25, generator), ())
+        for name, p in phi.items():
+            p.grad = grads[name]
+        optimizer.step()
+
+    return step
+
+
+def higher_step(inner_steps: int) -> Callable[[], None]:
+    import higher
+
+    torch.manual_seed(0)
+    model = mlp(1, 40, 40, 1)
+    optimizer, inner = torch.optim.Adam(model.parameters()), torch.optim.SGD(model.parameters(), lr=0.01)
+    generator, tasks = torch.Generator().manual_seed(0), Sinusoids()
+
+    def step() -> None:
+        (support_x, support_y), (query_x, query_y), _ = tasks.sample(25, generator)
+        optimizer.zero_grad()
+        for i in range(25):
+            with higher.innerloop_ctx(model, inner, copy_initial_weights=False) as (learner, differentiable):
+                for _ in range(inner_steps):
+                    differentiable.step(F.mse_loss(learner(support_x[i]), support_y[i]))
+                (F.mse_loss(learner(query_x[i]), query_y[i]) / 25).backward()
+        optimizer.step()
+
+    return step
+
+
+def milliseconds(steps: dict[str, Callable[[], None]]) -> dict[str, float]:
+    """The median over rounds in which every contender takes its turn, so that a slow moment hits them all."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(ROUNDS):
+        for name, step in steps.items():
+            step()
+            began = time.perf_counter()
+            for _ in range(STEPS if name == "this course" else STEPS // 8):
+                step()
+            times[name].append((time.perf_counter() - began) / (STEPS if name == "this course" else STEPS // 8))
+    return {name: 1000 * statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = {}
+    for inner_steps in (1, 5):
+        steps = {"this course": course_step(inner_steps)}
+        try:
+            steps["higher 0.2.1"] = higher_step(inner_steps)
+        except ImportError:
+            print("higher is not installed: timing the course alone")
+        rows[f"{inner_steps} inner steps"] = measured = milliseconds(steps)
+        line = ", ".join(f"{name} {ms:.2f} ms" for name, ms in measured.items())
+        ratio = measured.get("higher 0.2.1", float("nan")) / measured["this course"]
+        print(f"outer step, {inner_steps} inner: {line}; ratio {ratio:.1f}")
+    save("sinusoid_speed", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Meta-learning by hand: tasks, learners, update rules and meta-learners that are read to be understood.
+
+Names load on first use (PEP 562), so that `metalearn --help` need not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "tasks": ["Task", "Examples", "Sinusoids", "Episodes", "Characters", "characters", "my_symbols"],
+    "learners": ["linear", "mlp", "conv4"],
+    "update_rules": ["SGD", "Momentum", "Adam", "UpdateRule", "unroll", "Trace"],
+    "meta_learners": ["MetaLearner", "FineTuned", "NearestNeighbor", "MAML"],
+    "estimators": ["Backpropagation"],
+    "training": ["meta_train", "History"],
+    "evaluation": ["evaluate", "dependencies", "accuracy", "mse", "Evaluation"],
+    "claims": ["claim"],
+    "checking": ["check_meta_learner"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULE_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    if name in _HOME:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,128 @@
+"""What a notebook calls: `check.NAME(NAME)`, `hint("NAME")`, `solved_or_skip(NAME)`, `progress()`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from metalearn_course.classroom import records
+from metalearn_course.classroom.environment import CourseError, say
+from metalearn_course.classroom.exercise import Exercise, Verdict, all_exercises, find
+
+_solved: dict[str, Any] = {}
+
+
+class NotSolved(AssertionError):
+    """A check under nbgrader that did not succeed: printing would earn full marks."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"NotSolved: {self}"]
+
+
+class Checks:
+    """`check.NAME(function)` checks the exercise called NAME, prints what it found, and returns nothing."""
+
+    def __getattr__(self, name: str) -> Callable[[Any], None]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            found = find(name)
+        except CourseError as error:
+            raise AttributeError(str(error)) from None
+        return lambda function: _check(found, function)
+
+    def __dir__(self) -> list[str]:
+        return list(all_exercises())
+
+
+check = Checks()
+
+
+def _check(found: Exercise, function: Any) -> None:
+    verdict = found.judge(function)
+    line = sentence(found, verdict)
+    record = records.load().get(found.name, {})
+    records.update(
+        found.name,
+        lesson=found.lesson,
+        status=verdict.status,
+        solved=record.get("solved", False) or verdict.status == "solved",
+    )
+    _report(check=found.name, lesson=found.lesson, status=verdict.status, mistake=verdict.mistake, line=line)
+    _solved.pop(found.name, None)
+    if verdict.status == "solved":
+        _solved[found.name] = function
+    elif os.environ.get("NBGRADER_EXECUTION"):
+        raise NotSolved(line)
+    say(line)
+
+
+def sentence(found: Exercise, verdict: Verdict) -> str:
+    """A verdict as a learner reads it."""
+    if verdict.status == "solved":
+        return f"✓ {found.name}: {verdict.message}"
+    return f'{verdict.mark} {verdict.message} (`hint("{found.name}")` for more)'
+
+
+def solved_or_skip(*functions: Any) -> bool:
+    """Whether these very functions passed their checks; otherwise say kindly what is skipped.
+
+    Use it around every cell that calls a learner's function: `if solved_or_skip(expected_risk):`.
+    """
+    for function in functions:
+        name = getattr(function, "__name__", str(function))
+        if _solved.get(name) is not function:
+            _report(use=name, ran=False)
+            say(f"… skipped: this cell uses your `{name}`. Solve it, run its check, and come back.")
+            return False
+    _report(use=", ".join(function.__name__ for function in functions), ran=True)
+    return True
+
+
+def hint(name: str, level: int | None = None) -> None:
+    """Print the next hint for an exercise: a question, then a pointer, then nearly the line."""
+    try:
+        found = find(name)
+    except CourseError as error:
+        say(str(error))
+        return
+    seen = records.load().get(found.name, {}).get("hints", 0)
+    last = len(found.hints)
+    wanted = min(seen + 1, last) if level is None else level
+    if wanted not in range(1, last + 1):
+        say(f"There is no hint {wanted} for `{name}`: ask for 1 to {last}.")
+        return
+    records.update(found.name, lesson=found.lesson, hints=max(seen, wanted))
+    more = "" if wanted < last else ", the last"
+    say(f"Hint {wanted} of {last}{more}: {found.hints[wanted - 1]}")
+
+
+def progress() -> None:
+    """Print every exercise with its mark: ✓ solved, ✗ tried, … not yet."""
+    done = records.load()
+    lesson = None
+    for found in all_exercises().values():
+        if found.lesson != lesson:
+            lesson = found.lesson
+            say(f"Lesson {lesson}")
+        record = done.get(found.name, {})
+        hints = f" ({record['hints']} of {len(found.hints)} hints)" if record.get("hints") else ""
+        star = " ★" if found.stretch else ""
+        say(f"  {mark(record)} {found.name}: {found.title}{star}{hints}")
+    solved = sum(1 for name, record in done.items() if record.get("solved") and name in all_exercises())
+    say(f"{solved} of {len(all_exercises())} solved")
+
+
+def mark(record: dict[str, Any]) -> str:
+    return "✓" if record.get("solved") else "✗" if record.get("status") == "wrong" else "…"
+
+
+def _report(**line: Any) -> None:
+    """Append to the file that `metalearn check` and `validate` read, where they ask for one."""
+    target = os.environ.get("METALEARN_CHECKS")
+    if target:
+        with Path(target).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

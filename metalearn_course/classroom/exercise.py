@@ -1,0 +1,131 @@
+"""Exercises: what a lesson's checks file registers, and how a learner's function is judged."""
+
+from __future__ import annotations
+
+import difflib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+import torch
+
+from metalearn_course.classroom.environment import CourseError
+from metalearn_course.classroom.guard import SECONDS, Answer
+from metalearn_course.classroom.mistakes import Mistake, NotYet
+
+Status = Literal["solved", "wrong", "not_yet"]
+Check = Callable[[Any], "str | None"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says: `mistake` and `seen_as` are its names when `status` is "wrong" (see Mistake)."""
+
+    status: Status
+    message: str
+    mistake: str | None = None
+    seen_as: str | None = None
+
+    @property
+    def mark(self) -> str:
+        return {"solved": "✓", "wrong": "✗", "not_yet": "…"}[self.status]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: its place and size, its hints, its named misconceptions, and the check itself."""
+
+    name: str
+    lesson: str
+    title: str
+    minutes: int
+    difficulty: int
+    stretch: bool
+    mistakes: tuple[str, ...]
+    hints: tuple[str, ...]
+    seconds: float
+    check: Check
+
+    def heading(self, number: int) -> str:
+        """The first line of the exercise's markdown cell, so that the page and the register cannot drift apart."""
+        dots = "●" * self.difficulty + "○" * (3 - self.difficulty)
+        star = "★ " if self.stretch else ""
+        return f"**Exercise {int(self.lesson)}.{number}: {self.title}** · {star}{self.minutes} minutes · {dots}"
+
+    def judge(self, function: Any, seconds: float | None = None) -> Verdict:
+        """Check a learner's function. Whatever it does, a verdict comes back."""
+        if not callable(function):
+            return Verdict("wrong", f"`{self.name}` is {function!r:.80}; expected a function.", "wrong_type")
+        answer = Answer(function, seconds or self.seconds)
+        try:
+            with torch.random.fork_rng(devices=[]), torch.enable_grad():
+                torch.manual_seed(0)
+                praise = self.check(answer)
+        except NotYet as stub:
+            if stub.function in (self.name, answer.name):
+                return Verdict(
+                    "not_yet", f"not yet: write `{self.name}` in the cell above, run it, and run this again."
+                )
+            return Verdict("not_yet", f"not yet: `{self.name}` calls `{stub.function}`, which is still to be written.")
+        except Mistake as mistake:
+            return Verdict("wrong", mistake.message, mistake.name, mistake.seen_as)
+        except Exception as error:
+            text = f"the check could not make sense of what `{self.name}` returns ({type(error).__name__}: {error})."
+            return Verdict("wrong", text, "check_error")
+        return Verdict("solved", praise or "right.")
+
+
+EXERCISES: dict[str, Exercise] = {}
+
+
+def exercise(
+    *,
+    lesson: str,
+    title: str,
+    minutes: int,
+    difficulty: int,
+    mistakes: tuple[str, ...],
+    hints: tuple[str, str, str],
+    stretch: bool = False,
+    seconds: float = SECONDS,
+) -> Callable[[Check], Check]:
+    """Register the check below as the exercise of its own name.
+
+    The check gets the learner's function under guard, raises `Mistake(name, message)` and returns a sentence of praise.
+    `mistakes` names every misconception that it can find; `seconds` is the time limit of one call.
+    """
+
+    def register(check: Check) -> Check:
+        name = check.__name__
+        known = EXERCISES.get(name)
+        if known is not None and known.check.__module__ != check.__module__:
+            raise CourseError(f"Two exercises are called {name!r}, in lessons {known.lesson} and {lesson}: rename one.")
+        EXERCISES[name] = Exercise(name, lesson, title, minutes, difficulty, stretch, mistakes, hints, seconds, check)
+        return check
+
+    return register
+
+
+def all_exercises() -> dict[str, Exercise]:
+    """Every registered exercise by name, in the order of the lessons."""
+    from metalearn_course.classroom import checks
+
+    for module in sorted(pkgutil.iter_modules(checks.__path__), key=lambda module: module.name):
+        import_module(f"{checks.__name__}.{module.name}")
+    return dict(sorted(EXERCISES.items(), key=lambda item: item[1].lesson))  # a notebook may have imported one first
+
+
+def exercises_of(lesson: str) -> list[Exercise]:
+    return [one for one in all_exercises().values() if one.lesson == lesson]
+
+
+def find(name: str) -> Exercise:
+    """The exercise called `name`."""
+    known = all_exercises()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, 1)
+        guess = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}."
+        raise CourseError(f"No exercise is called {name!r}: {guess}")
+    return known[name]

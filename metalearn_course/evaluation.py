@@ -1,0 +1,166 @@
+"""evaluate: the one yardstick, with its protocol, its interval and its measured dependencies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import vmap
+
+from .meta_learners.base import MetaLearner
+from .tasks.task import Examples, Task, TaskDistribution
+
+_CHUNK = 25
+
+
+def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
+    """The share of one task's queries whose largest logit is at the label. predictions (m, ways), y (m,)."""
+    if y.is_floating_point():
+        raise TypeError(f"accuracy needs labels; y is {y.dtype}, as in regression. Evaluate with metric=mse.")
+    return (predictions.argmax(-1) == y).float().mean()
+
+
+def mse(predictions: Tensor, y: Tensor) -> Tensor:
+    """The mean squared error of one task's queries."""
+    return F.mse_loss(predictions, y)
+
+
+class Dependencies(NamedTuple):
+    """What one query's answer depends on, as measured."""
+
+    own_support: bool
+    other_queries: bool
+    other_tasks: bool
+
+    def __str__(self) -> str:
+        if self.other_tasks:
+            return "leaks: depends on other tasks" + (" and on the other queries" if self.other_queries else "")
+        if self.other_queries:
+            return "transductive: depends on the other queries"
+        return "depends on its own support set only" if self.own_support else "depends on no other example"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A number with everything needed to believe it: `mean` ± `interval` (95% over tasks), protocol, dependencies."""
+
+    mean: float
+    interval: float
+    per_task: Tensor = field(repr=False)
+    protocol: str
+    dependencies: Dependencies
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.interval:.3f} ({self.protocol}; {self.dependencies})"
+
+
+def evaluate(
+    meta_learner: MetaLearner,
+    tasks: TaskDistribution,
+    *,
+    metric: Callable[[Tensor, Tensor], Tensor] = accuracy,
+    episodes: int = 600,
+    seed: int = 1,
+) -> Evaluation:
+    """Adapt to each of `episodes` tasks and judge the answers to its queries by `metric`, in eval mode.
+
+    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. They go
+    through in chunks, to bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not
+    independent.
+    """
+    if episodes < 2:
+        raise ValueError(f"episodes={episodes}; an interval over tasks needs at least 2.")
+    generator = torch.Generator().manual_seed(seed)
+    scores = []
+    with _mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for size in _chunks(episodes):
+            batch = tasks.sample(size, generator)
+            scores.append(vmap(metric)(predictions(meta_learner, batch), batch.query.y))
+    per_task = torch.cat(scores)
+    return Evaluation(
+        mean=per_task.mean().item(),
+        interval=1.96 * per_task.std().item() / math.sqrt(episodes),
+        per_task=per_task,
+        protocol=f"{tasks.protocol}, {episodes} tasks",
+        dependencies=dependencies(meta_learner, tasks),
+    )
+
+
+def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:
+    """The answers to every query of a stack of tasks, shape (tasks, m, outputs)."""
+
+    def answer(task: Task) -> Tensor:
+        return meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
+
+    return meta_learner.over_tasks(answer, tasks)
+
+
+def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mode: bool = False) -> Dependencies:
+    """Which inputs does the answer to query 0 of task 0 depend on? Measured, not declared.
+
+    Other inputs are replaced one kind at a time: the answer changes, or it does not. And because a change can be too
+    small to see, its gradient with respect to them is asked for as well. `train_mode` measures what holds in training.
+    """
+    generator = torch.Generator().manual_seed(0)
+    batch, other = tasks.sample(2, generator), tasks.sample(2, generator)
+    kinds = ("own_support", "other_queries", "other_tasks")
+
+    def answer(support_x: Tensor, query_x: Tensor) -> Tensor:
+        torch.manual_seed(0)  # a method's own random numbers are no dependence
+        stack = Task(Examples(support_x, batch.support.y), Examples(query_x, batch.query.y), batch.classes)
+        return predictions(meta_learner, stack)[0, 0]
+
+    masks = {kind: _inputs_of(kind, batch) for kind in kinds}
+    with _mode(meta_learner, train_mode), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        support_x, query_x = (examples.x.detach().requires_grad_() for examples in (batch.support, batch.query))
+        before = answer(support_x, query_x)
+        grads = torch.autograd.grad(before.sum(), [support_x, query_x], allow_unused=True, materialize_grads=True)
+        found = {}
+        for kind, (in_support, in_query) in masks.items():
+            felt = (grads[0][in_support] != 0).any() or (grads[1][in_query] != 0).any()
+            with torch.no_grad():
+                swapped = batch.support.x.clone(), batch.query.x.clone()
+                swapped[0][in_support], swapped[1][in_query] = other.support.x[in_support], other.query.x[in_query]
+                after = answer(*swapped)
+            found[kind] = bool(felt) or not torch.allclose(before, after, rtol=1e-4, atol=1e-6)
+    return Dependencies(**found)
+
+
+def _inputs_of(kind: str, batch: Task) -> tuple[Tensor, Tensor]:
+    """Masks over (support, query) inputs of two tasks: those that `kind` speaks of, seen from query 0 of task 0."""
+    support = torch.zeros(batch.support.x.shape[:2], dtype=torch.bool)
+    query = torch.zeros(batch.query.x.shape[:2], dtype=torch.bool)
+    if kind == "own_support":
+        support[0] = True
+    elif kind == "other_queries":
+        query[0, 1:] = True
+    else:
+        support[1], query[1] = True, True
+    return support, query
+
+
+@contextmanager
+def _mode(meta_learner: MetaLearner, train: bool = False) -> Iterator[None]:
+    """Every module in eval (or train) mode; each gets its own mode back afterwards, and its buffers."""
+    modes = {module: module.training for module in meta_learner.modules()}
+    buffers = {name: b.clone() for name, b in meta_learner.named_buffers()}
+    meta_learner.train(train)
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for name, b in meta_learner.named_buffers():
+                b.copy_(buffers[name])
+
+
+def _chunks(total: int) -> Iterator[int]:
+    yield from (min(_CHUNK, total - done) for done in range(0, total, _CHUNK))

@@ -1,0 +1,34 @@
+"""Every plot and diagram of the course, a function each. A figure is a `Picture`: a PNG and the words for it.
+
+Names load on first use (PEP 562): the core never waits for matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "picture": ["Picture"],
+    "images": ["alphabets", "image_grid", "symbol_sheet"],
+    "course_map": ["method_map"],
+    "cycle": ["training_cycle"],
+    "lines": ["comparison", "curves"],
+    "waves": ["two_starts", "wave_bundle", "wave_fit"],
+    "episodes": ["episode_card"],
+    "tables": ["Table", "dependency_table", "results_table"],
+    "frames": ["training_frames", "two_starts_frames"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,55 @@
+"""Tables that say what a number depends on: as HTML, and as text where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ..evaluation import Dependencies, Evaluation
+
+
+class Table:
+    """Rows under a header, with notes beneath; the first cell of each row names it."""
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> None:
+        self.header, self.rows, self.notes = header, rows, notes
+
+    def _repr_html_(self) -> str:
+        left = ' style="text-align: left"'
+        head = "".join(f'<th scope="col"{left}>{escape(cell)}</th>' for cell in self.header)
+        body = "".join(
+            f'<tr><th scope="row"{left}>{escape(row[0])}</th>'
+            + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in self.rows
+        )
+        notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+    def __repr__(self) -> str:
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
+        text = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+        return "\n".join([text[0], "-" * max(map(len, text)), *text[1:], *self.notes])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+
+def results_table(rows: Mapping[str, Evaluation], measure: str = "accuracy") -> Table:
+    """Method, its number with the 95% interval, and what its answers were measured to depend on; protocols beneath."""
+    protocols = list(dict.fromkeys(result.protocol for result in rows.values()))
+    many = len(protocols) > 1
+    body = []
+    for name, result in rows.items():
+        mark = f" [{protocols.index(result.protocol) + 1}]" if many else ""
+        body.append([name + mark, f"{result.mean:.3f} ± {result.interval:.3f}", str(result.dependencies)])
+    notes = [f"[{i}] {p}." if many else f"{p}." for i, p in enumerate(protocols, 1)]
+    return Table(["method", f"{measure} ± 95% interval", "answers, as measured"], body, notes)
+
+
+def dependency_table(rows: Mapping[str, Dependencies]) -> Table:
+    """What the answer to one query depends on, as measured: a yes or a no for each kind of input."""
+    header = ["answers of", "own support set", "other queries", "other tasks"]
+    return Table(header, [[name, *("yes" if felt else "no" for felt in found)] for name, found in rows.items()])

@@ -1,0 +1,123 @@
+"""The one interface: what is learned from a support set, and how that predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import vmap
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from ..tasks.task import Examples, Task, check_tasks, stack_tasks
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class MetaLearner(nn.Module):
+    """Owns phi, everything that meta-training may change: its parameters.
+
+    A method says, for ONE task, what `adapt` learns from the support set and how `predict` uses it; `adapt` returns
+    tensors (also in a dict or a NamedTuple), never a function. Calling the meta-learner on a stack of tasks runs
+    both under `vmap`. While it does, `self.ways` is the number of classes of the tasks at hand.
+    """
+
+    ways: int
+
+    def __init__(self, loss: Loss = F.cross_entropy) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def embed(self, x: Tensor) -> Tensor:
+        """The same for every task, so it runs on a flat batch: (n, ...) -> (n, ...)."""
+        return x
+
+    def adapt(self, support: Examples) -> Any:
+        """What is learned from one support set (embedded)."""
+        raise NotImplementedError(f"{type(self).__name__} needs adapt(support): what is learned from a support set.")
+
+    def predict(self, adapted: Any, x: Tensor) -> Tensor:
+        """The answers for one task's (embedded) inputs: (m, ...) -> (m, outputs)."""
+        raise NotImplementedError(f"{type(self).__name__} needs predict(adapted, x): the answers for inputs x.")
+
+    def objective(self, task: Task) -> Tensor:
+        """What meta-training minimizes on one task: a scalar."""
+        return self.loss(self.predict(self.adapt(task.support), task.query.x), task.query.y)
+
+    def forward(self, tasks: Task | list[Task]) -> Tensor:
+        """The objective of every task, shape (tasks,). Tasks of unequal size come as a list."""
+        if isinstance(tasks, list):
+            return torch.cat([self(stack_tasks([task])) for task in tasks])
+        losses = self.over_tasks(self.objective, tasks)
+        if losses.ndim != 1:
+            raise ValueError(
+                f"The objective of one task has shape {tuple(losses.shape[1:])}; expected a scalar, shape ()."
+            )
+        return losses
+
+    def over_tasks(self, function: Callable[[Task], Any], tasks: Task) -> Any:
+        """vmap(function) over a stack of embedded tasks, after the checks that vmap itself would skip."""
+        check_tasks(tasks)
+        self.ways = tasks.classes.shape[-1]
+        tasks = self._embedded(tasks)
+        with self._no_running_statistics():
+            return vmap(function, randomness="different")(tasks)
+
+    def fit(self, support: Examples) -> Predictor:
+        """Learn from one support set of raw inputs; the result answers raw inputs."""
+        regression = support.y.is_floating_point()
+        self.ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
+        examples = Examples(support.x[None], support.y[None])
+        check_tasks(Task(examples, examples, torch.arange(self.ways)[None]))
+        embedded = Examples(self.embed(support.x), support.y)
+        with self._no_running_statistics():
+            return Predictor(self, self.adapt(embedded), self.ways)
+
+    def _embedded(self, tasks: Task) -> Task:
+        """Every image of every task through `embed` as one flat batch."""
+        (support_x, support_y), (query_x, query_y), classes = tasks
+        x = torch.cat([support_x, query_x], dim=1)
+        embedded = self.embed(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        shots, queries = support_x.shape[1], query_x.shape[1]
+        support_x, query_x = embedded.split([shots, queries], dim=1)
+        return Task(Examples(support_x, support_y), Examples(query_x, query_y), classes)
+
+    @contextmanager
+    def _no_running_statistics(self) -> Iterator[None]:
+        """Refuse, by name, modules that would mix tasks or answer with statistics of none of them."""
+        keepers = {m: name for name, m in self.named_modules() if getattr(m, "track_running_stats", False)}
+        if not keepers:
+            yield
+            return
+
+        def refuse(module: nn.Module, _: Any) -> None:
+            if module in keepers:
+                raise TypeError(
+                    f"{keepers[module]} ({type(module).__name__}) keeps running statistics, which belong to no single "
+                    f'task. Use them in embed only, or a norm without them, as in conv4(..., norm="group").'
+                )
+
+        handle = register_module_forward_pre_hook(refuse)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+@dataclass
+class Predictor:
+    """A fitted meta-learner: `adapted` is what was learned, calling it answers raw inputs x of shape (m, ...)."""
+
+    meta_learner: MetaLearner
+    adapted: Any
+    ways: int
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.meta_learner.ways = self.ways
+        embedded = self.meta_learner.embed(x)
+        with self.meta_learner._no_running_statistics():
+            return self.meta_learner.predict(self.adapted, embedded)

@@ -1,0 +1,67 @@
+"""The reference point: one model trained on all tasks at once, then fine-tuned on each."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..tasks.task import Examples, Task
+from ..update_rules import SGD, Params, unroll
+from .base import Loss, MetaLearner
+
+
+class FineTuned(MetaLearner):
+    """Pretrain on the points of all tasks, pooled; then take `steps` gradient steps on a task's support set.
+
+    Regression: `learner` maps x to y, and pretraining fits it to every task at once. Classification: `learner` maps
+    an image to features; pretraining puts a linear layer over all `classes` global ids on top, and every task gets a
+    new one, zero, for its own labels. phi is the pretrained model; the support set plays no special part in it.
+    """
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        steps: int = 10,
+        lr: float = 0.01,
+        loss: Loss = F.cross_entropy,
+        features: int | None = None,
+        classes: int | None = None,
+    ) -> None:
+        super().__init__(loss)
+        if (features is None) != (classes is None):
+            raise ValueError(f"features={features}, classes={classes}; give both (classification) or neither.")
+        if steps < 0:
+            raise ValueError(f"steps={steps}; expected 0 or more fine-tuning steps.")
+        self.learner = learner
+        self.steps = steps
+        self.lr = lr
+        self.head = None if features is None or classes is None else nn.Linear(features, classes)
+
+    def objective(self, task: Task) -> Tensor:
+        """The pooled loss: support and query alike, under global class ids."""
+        support, query, classes = task
+        x, y = torch.cat([support.x, query.x]), torch.cat([support.y, query.y])
+        if self.head is None:
+            return self.loss(self.learner(x), y)
+        return self.loss(self.head(self.learner(x)), classes[y])
+
+    def start(self) -> Params:
+        params: Params = {f"learner.{name}": p for name, p in self.learner.named_parameters()}
+        if self.head is None:
+            return params
+        new = self.head.weight.new_zeros
+        return params | {"head.weight": new(self.ways, self.head.in_features), "head.bias": new(self.ways)}
+
+    def support_loss(self, params: Params, support: Examples) -> Tensor:
+        return self.loss(self.predict(params, support.x), support.y)
+
+    def adapt(self, support: Examples) -> Params:
+        return unroll(self.support_loss, SGD(self.lr), self.start(), [support] * self.steps).params
+
+    def predict(self, params: Params, x: Tensor) -> Tensor:
+        features = functional_call(
+            self.learner, {k.removeprefix("learner."): p for k, p in params.items() if k.startswith("learner.")}, (x,)
+        )
+        return features if self.head is None else F.linear(features, params["head.weight"], params["head.bias"])

@@ -1,0 +1,48 @@
+"""A learned start: model-agnostic meta-learning (Finn et al., 2017)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..tasks.task import Examples
+from ..update_rules import SGD, Params, unroll
+from .base import Loss, MetaLearner
+
+
+class MAML(MetaLearner):
+    """Learn a starting point from which a few gradient steps suffice (Finn et al., 2017, algorithm 1).
+
+    phi is theta_0, the parameters of `learner`. Inner loop: `steps` steps of gradient descent at rate `lr` on the
+    support set. Outer loop: the gradient of the query loss, through the inner loop, to theta_0.
+    """
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        steps: int = 1,
+        lr: float = 0.01,
+        loss: Loss = F.cross_entropy,
+        first_order: bool = False,
+    ) -> None:
+        super().__init__(loss)
+        if steps < 0:
+            raise ValueError(f"steps={steps}; expected 0 or more inner steps.")
+        self.learner = learner
+        self.steps = steps
+        self.lr = lr
+        self.first_order = first_order
+
+    def start(self) -> Params:
+        return dict(self.learner.named_parameters())
+
+    def support_loss(self, params: Params, support: Examples) -> Tensor:
+        return self.loss(self.predict(params, support.x), support.y)
+
+    def adapt(self, support: Examples) -> Params:
+        batches = [support] * self.steps
+        return unroll(self.support_loss, SGD(self.lr), self.start(), batches, first_order=self.first_order).params
+
+    def predict(self, params: Params, x: Tensor) -> Tensor:
+        return functional_call(self.learner, params, (x,))

@@ -1,0 +1,106 @@
+"""Few-shot episodes: small tasks drawn from many classes, so that training imitates the test."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from .characters import Characters
+from .task import Examples, Task
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """K-shot N-way tasks: `shots` labeled examples of each of `ways` classes, and `queries` more to be judged on.
+
+    In every episode the classes are drawn anew and labeled 0 ... ways-1 in the order in which they were drawn, so
+    that a label says nothing about a class; `Task.classes` keeps their global ids. Classes and examples are drawn
+    without replacement. `within_alphabet` draws all classes of an episode from one alphabet: harder, since they
+    look alike.
+    """
+
+    characters: Characters
+    ways: int
+    shots: int
+    queries: int  # of each class
+    split: str = "train"
+    within_alphabet: bool = False
+
+    def __post_init__(self) -> None:
+        splits = self.characters.splits
+        if self.split not in splits:
+            raise ValueError(f"split={self.split!r} is unknown; expected one of {', '.join(map(repr, splits))}.")
+        for name, least in (("ways", 2), ("shots", 1), ("queries", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name}={value!r} is no size for an episode; expected a whole number from {least}.")
+        have = len(splits[self.split])
+        if self.ways > have:
+            larger = max(splits, key=lambda name: len(splits[name]))
+            other = f" or use split={larger!r}" if len(splits[larger]) >= self.ways else ""
+            raise ValueError(
+                f"{self.ways}-way episodes need {self.ways} classes; the {self.split!r} split has {have}. "
+                f"Lower ways{other}."
+            )
+        needed, examples = self.shots + self.queries, self.characters.images.shape[1]
+        if needed > examples:
+            raise ValueError(
+                f"{self.shots} shots and {self.queries} queries need {needed} examples of a class; there are "
+                f"{examples}. Lower shots or queries."
+            )
+        if self.within_alphabet and not self._alphabets():
+            raise ValueError(
+                f"{self.ways}-way episodes within an alphabet need {self.ways} classes of one; no alphabet of the "
+                f"{self.split!r} split has so many. Lower ways, or set within_alphabet=False."
+            )
+
+    @property
+    def protocol(self) -> str:
+        data = (
+            f"{self.characters.source} ({self.characters.split})" if self.characters.split else self.characters.source
+        )
+        within = ", within an alphabet" if self.within_alphabet else ""
+        queries = f"{self.queries} {'query' if self.queries == 1 else 'queries'} a class"
+        return f"{self.ways}-way {self.shots}-shot, {queries}, {data}, {self.split} split{within}"
+
+    def sample(self, tasks: int, generator: Generator) -> Task:
+        """A stack of `tasks` episodes: x (tasks, ways * n, 1, 28, 28), 0 paper and 1 ink, and y (tasks, ways * n)."""
+        images = self.characters.images
+        classes = self._draw_classes(tasks, generator)
+        drawn = self.shots + self.queries
+        order = torch.rand(tasks, self.ways, images.shape[1], generator=generator).argsort(-1)[..., :drawn]
+        labels = torch.arange(self.ways)[None, :, None].expand(tasks, self.ways, drawn)
+        support, query = (
+            self._examples(classes, order[..., part], labels[..., part], generator)
+            for part in (slice(None, self.shots), slice(self.shots, None))
+        )
+        return Task(support, query, classes)
+
+    def _draw_classes(self, tasks: int, generator: Generator) -> Tensor:
+        ids = self.characters.splits[self.split]
+        rank = torch.rand(tasks, len(ids), generator=generator)
+        if self.within_alphabet:
+            members = torch.stack(list(self._alphabets().values()))
+            rank[~members[torch.randint(len(members), (tasks,), generator=generator)]] = 2.0  # behind all others
+        return ids[rank.topk(self.ways, largest=False).indices]
+
+    def _alphabets(self) -> dict[str, Tensor]:
+        """Which classes of the split belong to each alphabet that has enough of them."""
+        ids = self.characters.splits[self.split].tolist()
+        places: dict[str, list[int]] = {}
+        for place, i in enumerate(ids):
+            places.setdefault(self.characters.alphabets[i], []).append(place)
+        members = {}
+        for name, where in places.items():
+            if len(where) >= self.ways:
+                members[name] = torch.zeros(len(ids), dtype=torch.bool)
+                members[name][where] = True
+        return members
+
+    def _examples(self, classes: Tensor, chosen: Tensor, labels: Tensor, generator: Generator) -> Examples:
+        """The chosen examples (tasks, ways, n) as one shuffled set a task."""
+        tasks = len(classes)
+        flat = (classes[..., None] * self.characters.images.shape[1] + chosen).flatten(1)
+        shuffled = torch.rand(flat.shape, generator=generator).argsort(-1)
+        x = self.characters.images.flatten(0, 1)[flat.gather(1, shuffled)]
+        return Examples(x.float().div_(255).unsqueeze(2), labels.reshape(tasks, -1).gather(1, shuffled))

@@ -1,0 +1,56 @@
+"""Sine waves: the smallest distribution over tasks that cannot be solved by one function."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from .task import Examples, Task
+
+
+@dataclass(frozen=True)
+class Sinusoids:
+    """y = a sin(x + p), a wave per task: amplitude a in [0.1, 5], phase p in [0, pi], x in [-5, 5].
+
+    Finn et al. (2017), section 5.1, up to the sign of the phase. `queries` points are drawn at random, or evenly
+    spaced with `grid=True` (for drawing a whole wave).
+    """
+
+    shots: int = 10
+    queries: int = 10
+    grid: bool = False
+    amplitudes: tuple[float, float] = (0.1, 5.0)
+    phases: tuple[float, float] = (0.0, math.pi)
+    interval: tuple[float, float] = (-5.0, 5.0)
+
+    def __post_init__(self) -> None:
+        for name in ("shots", "queries"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; a task needs at least 1. Raise {name}.")
+
+    @property
+    def protocol(self) -> str:
+        return f"sinusoids, {self.shots} shots, {self.queries} queries"
+
+    def sample(self, tasks: int, generator: Generator) -> Task:
+        """A stack of `tasks` waves; support x and y have shape (tasks, shots, 1), query (tasks, queries, 1)."""
+        amplitude = _uniform((tasks, 1, 1), self.amplitudes, generator)
+        phase = _uniform((tasks, 1, 1), self.phases, generator)
+        support_x = _uniform((tasks, self.shots, 1), self.interval, generator)
+        if self.grid:
+            query_x = torch.linspace(*self.interval, self.queries)[:, None].repeat(tasks, 1, 1)
+        else:
+            query_x = _uniform((tasks, self.queries, 1), self.interval, generator)
+        return Task(
+            Examples(support_x, amplitude * torch.sin(support_x + phase)),
+            Examples(query_x, amplitude * torch.sin(query_x + phase)),
+            torch.empty(tasks, 0, dtype=torch.int64),
+        )
+
+
+def _uniform(shape: tuple[int, ...], bounds: tuple[float, float], generator: Generator) -> Tensor:
+    low, high = bounds
+    return low + (high - low) * torch.rand(shape, generator=generator)

@@ -1,0 +1,264 @@
+"""meta_train: the one loop. Sample tasks, get the outer gradient, step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from .estimators import Backpropagation, Estimator
+from .meta_learners.base import MetaLearner
+from .tasks.task import Task, TaskDistribution, one_task, stack_tasks
+from .update_rules import Params
+
+_FORMAT = 1
+_SAVE_EVERY = 500
+
+
+@dataclass
+class History:
+    """What meta-training left behind: the mean meta-loss of every step, and the seconds it took."""
+
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def meta_train(
+    meta_learner: MetaLearner,
+    tasks: TaskDistribution,
+    steps: int,
+    *,
+    seed: int = 0,
+    meta_batch: int = 25,
+    lr: float = 1e-3,
+    anneal: bool = False,
+    estimator: Estimator | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> History:
+    """Minimize the mean objective over `tasks` by `steps` steps of Adam, each on a fresh batch of `meta_batch` tasks.
+
+    anneal: let the rate `lr` fall linearly to 0. checkpoint: a file to save to, and to resume from when it exists;
+    a resumed run continues bit for bit. An interrupt stops after the current step and keeps what was learned. A loss
+    or gradient that is not finite raises FloatingPointError and leaves everything as of the last good step.
+    """
+    if steps < 0 or meta_batch < 1:
+        raise ValueError(f"steps={steps}, meta_batch={meta_batch}; expected steps >= 0 and meta_batch >= 1.")
+    phi: Params = {name: p for name, p in meta_learner.named_parameters() if p.requires_grad}
+    name = type(meta_learner).__name__
+    if not phi:
+        raise ValueError(f"{name} has no parameters to meta-train; use it in evaluate as it is.")
+    if os.environ.get("METALEARN_ABLATE") == "1":
+        print(f"{name}: 0 of {steps:,} steps (training is switched off by METALEARN_ABLATE)")
+        return History()
+    estimator = Backpropagation() if estimator is None else estimator
+    run = _Run(
+        meta_learner,
+        phi,
+        optimizer=torch.optim.Adam(phi.values(), lr=lr),
+        generator=torch.Generator().manual_seed(seed),
+        settings={"seed": seed, "meta_batch": meta_batch, "lr": lr, "tasks": tasks.protocol}
+        | {"estimator": type(estimator).__name__}
+        | ({"anneal over steps": steps} if anneal else {}),
+    )
+    path = None if checkpoint is None else Path(checkpoint)
+    modes = {module: module.training for module in meta_learner.modules()}
+    with torch.random.fork_rng(devices=[]), _deferred_interrupt() as interrupted:
+        torch.manual_seed(seed)
+        if path is not None and path.exists():
+            run.load(path)
+            if run.step > steps:
+                raise ValueError(
+                    f"{path} holds {run.step:,} steps; asked for {steps:,}. Ask for more, or another file."
+                )
+        first, began = run.step, time.perf_counter() - run.history.seconds
+        meta_learner.train()
+        try:
+            for _ in _bar(range(first, steps), name, progress):
+                if anneal:
+                    run.optimizer.param_groups[0]["lr"] = lr * (1 - run.step / steps)
+                with run.unchanged_on_error():
+                    batch = tasks.sample(meta_batch, run.generator)
+                    carried = estimator.init(meta_learner, batch) if run.carried is None else run.carried
+                    grads, losses, carried = estimator.step(meta_learner, phi, batch, carried)
+                    _refuse_nonfinite(meta_learner, phi, batch, grads, losses, run.step)
+                run.carried = carried
+                for key, p in phi.items():
+                    p.grad = grads[key]
+                run.optimizer.step()
+                run.history.losses.append(losses.mean().item())
+                run.history.seconds = time.perf_counter() - began
+                run.step += 1
+                if path is not None and run.step % _SAVE_EVERY == 0:
+                    run.save(path)
+                if interrupted.is_set():
+                    break
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+            meta_learner.zero_grad(set_to_none=True)
+            if path is not None and run.step > first:
+                run.save(path)
+    print(_closing_line(name, run, steps, first, interrupted.is_set()))
+    return run.history
+
+
+@dataclass
+class _Run:
+    """Everything that a checkpoint holds."""
+
+    meta_learner: MetaLearner
+    phi: Params
+    optimizer: torch.optim.Optimizer
+    generator: Generator
+    settings: dict[str, Any]
+    step: int = 0
+    carried: Any = None
+    history: History = field(default_factory=History)
+
+    def save(self, path: Path) -> None:
+        """Write aside, then rename: an interrupted write never damages the file that was there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(path.name + ".part")
+        torch.save(
+            {
+                "format": _FORMAT,
+                "model": self._fingerprint(),
+                "settings": self.settings,
+                "step": self.step,
+                "state": self.meta_learner.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "generator": self.generator.get_state(),
+                "global_rng": torch.get_rng_state(),
+                "carried": self.carried,
+                "losses": self.history.losses,
+                "seconds": self.history.seconds,
+            },
+            aside,
+        )
+        aside.replace(path)
+
+    def load(self, path: Path) -> None:
+        try:
+            saved = torch.load(path, weights_only=True)
+        except Exception as error:
+            raise ValueError(
+                f"{path} is not a whole checkpoint ({type(error).__name__}); it may have been cut short. "
+                f"Delete it to start anew, or name another file."
+            ) from None
+        if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
+            found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
+            raise ValueError(f"{path} has checkpoint format {found}; this version reads {_FORMAT}. Name another file.")
+        for what, mine in (("model", self._fingerprint()), ("settings", self.settings)):
+            if saved[what] != mine:
+                keys = [k for k in {**saved[what], **mine} if saved[what].get(k) != mine.get(k)]
+                raise ValueError(
+                    f"{path} was made with {keys[0]} = {saved[what].get(keys[0])!r}; this run has "
+                    f"{mine.get(keys[0])!r}. Name another file, or delete this one to start anew."
+                )
+        self.meta_learner.load_state_dict(saved["state"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.generator.set_state(saved["generator"])
+        torch.set_rng_state(saved["global_rng"])
+        self.step, self.carried = saved["step"], saved["carried"]
+        self.history = History(saved["losses"], saved["seconds"])
+
+    @contextmanager
+    def unchanged_on_error(self) -> Iterator[None]:
+        """A step that fails leaves buffers and random numbers where they were, so that it can be tried again."""
+        buffers = [(b, b.clone()) for b in self.meta_learner.buffers()]
+        drawn, global_rng = self.generator.get_state(), torch.get_rng_state()
+        try:
+            yield
+        except BaseException:
+            with torch.no_grad():
+                for b, before in buffers:
+                    b.copy_(before)
+            self.generator.set_state(drawn)
+            torch.set_rng_state(global_rng)
+            raise
+
+    def _fingerprint(self) -> dict[str, Any]:
+        shapes = {name: list(t.shape) for name, t in self.meta_learner.state_dict().items()}
+        options = {
+            name: value
+            for name, value in vars(self.meta_learner).items()
+            if isinstance(value, (bool, int, float, str)) and name not in ("training", "ways") and name[0] != "_"
+        }
+        return {"meta-learner": type(self.meta_learner).__name__, **shapes, **options}
+
+
+def _refuse_nonfinite(
+    meta_learner: MetaLearner, phi: Params, tasks: Task, grads: Params, losses: Tensor, step: int
+) -> None:
+    """Stop before the update that would spread a NaN, and name the step and the task it came from."""
+    what, bad = "loss", (~losses.isfinite()).nonzero().flatten().tolist()
+    if not bad and torch.nn.utils.get_total_norm(list(grads.values())).isfinite():
+        return
+    if not bad:
+        what, bad = "gradient", [i for i in range(len(losses)) if not _finite_gradient(meta_learner, phi, tasks, i)]
+    where = f"task {bad[0]} of the batch" if bad else "no single task"
+    raise FloatingPointError(
+        f"{type(meta_learner).__name__}: the {what} is not finite at step {step}, from {where}. The parameters of the "
+        f"step before are kept. Lower the inner or the outer rate, or look at that task's data."
+    )
+
+
+def _finite_gradient(meta_learner: MetaLearner, phi: Params, tasks: Task, index: int) -> bool:
+    grads, _, _ = Backpropagation().step(meta_learner, phi, stack_tasks([one_task(tasks, index)]), ())
+    return all(g.isfinite().all() for g in grads.values())
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """A first Ctrl-C or "stop" sets the event, to be obeyed between steps; a second one interrupts at once."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def note(signum: int, frame: Any) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _bar(steps: range, name: str, progress: bool) -> Iterator[int]:
+    """The steps, under a progress bar that vanishes when it is done."""
+    if not progress:
+        yield from steps
+        return
+    import sys
+
+    from tqdm import tqdm
+
+    yield from tqdm(steps, name, leave=False, file=sys.stdout, mininterval=0.5, dynamic_ncols=False, ncols=80)
+
+
+def _closing_line(name: str, run: _Run, steps: int, first: int, interrupted: bool) -> str:
+    resumed = f", resumed at step {first:,}" if first else ""
+    stopped = f" of {steps:,} (interrupted; what was learned is kept)" if interrupted else ""
+    losses = run.history.losses
+    tenth = max(1, len(losses) // 10)
+    fell = f", meta-loss {_mean(losses[:tenth]):.3g} -> {_mean(losses[-tenth:]):.3g}" if losses else ""
+    return f"{name}: {run.step:,} steps{stopped} in {run.history.seconds:.0f} s{resumed}{fell}"
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

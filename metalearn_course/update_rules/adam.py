@@ -1,0 +1,47 @@
+"""Adam, written so that a gradient can run through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .sgd import Params
+
+
+class AdamState(NamedTuple):
+    mean: Params
+    square: Params
+    steps: Tensor
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Kingma and Ba (2015), algorithm 1: a step in the direction of mean gradient over its root mean square.
+
+    `epsilon` stands inside the root: outside, the second derivative at a zero gradient is NaN. Its square root is
+    therefore what torch.optim.Adam calls eps. Where an inner gradient is exactly zero, the derivative through the step
+    is finite and very large, lr / sqrt(epsilon); raise `epsilon` where that happens (dead ReLUs).
+    """
+
+    lr: float | Tensor
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-16
+
+    def init(self, params: Params) -> AdamState:
+        zeros = {name: torch.zeros_like(p) for name, p in params.items()}
+        return AdamState(zeros, zeros, next(iter(params.values())).new_zeros(()))
+
+    def update(self, params: Params, grads: Params, state: AdamState, loss: Tensor) -> tuple[Params, AdamState]:
+        steps = state.steps + 1
+        mean = {k: self.beta1 * state.mean[k] + (1 - self.beta1) * g for k, g in grads.items()}
+        square = {k: self.beta2 * state.square[k] + (1 - self.beta2) * g * g for k, g in grads.items()}
+        mean_scale, square_scale = 1 - self.beta1**steps, 1 - self.beta2**steps  # undo the start at zero
+        params = {
+            k: p - self.lr * (mean[k] / mean_scale) / (square[k] / square_scale + self.epsilon).sqrt()
+            for k, p in params.items()
+        }
+        return params, AdamState(mean, square, steps)

@@ -1,0 +1,63 @@
+"""The meta-forward pass: several training steps in a row, as one function that a gradient can run through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+from torch.func import grad_and_value
+
+from .sgd import Params
+
+
+class UpdateRule(Protocol):
+    """An optimizer without hidden state: what it remembers comes in and goes out."""
+
+    def init(self, params: Params) -> Any: ...
+
+    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]: ...
+
+
+class Step(NamedTuple):
+    """One training step, as it was before the update: the parameters, their loss and its gradient."""
+
+    params: Params
+    loss: Tensor
+    grads: Params
+
+
+class Trace(NamedTuple):
+    """What a training run leaves behind: final `params` and `state`, and every step on the way."""
+
+    params: Params
+    state: Any
+    steps: list[Step]
+
+
+def unroll(
+    loss: Callable[[Params, Any], Tensor],
+    rule: UpdateRule,
+    params: Params,
+    batches: Sequence[Any],
+    state: Any = None,
+    first_order: bool = False,
+) -> Trace:
+    """Train on each of `batches` in turn: predict and measure, take the gradient, let `rule` update.
+
+    loss: (params, batch) -> scalar. Pure: `params` stay as they are. A gradient runs through all of it, to the first
+    params and to whatever `rule` is made of; `first_order=True` treats the inner gradients and losses as constants
+    (Finn et al., 2017, section 5.2).
+    """
+    state = rule.init(params) if state is None else state
+    steps: list[Step] = []
+    for batch in batches:
+        grads, value = grad_and_value(loss)(params, batch)
+        if first_order:
+            grads = {name: g.detach() for name, g in grads.items()}
+        steps.append(Step(params, value, grads))
+        params, state = rule.update(params, grads, state, value.detach() if first_order else value)
+    return Trace(params, state, steps)
+
+
+__all__ = ["Params", "Step", "Trace", "UpdateRule", "unroll"]

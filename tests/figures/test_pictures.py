@@ -1,0 +1,195 @@
+"""Every figure: a PNG of moderate size, the same bytes each time, and words that say what is seen."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from metalearn_course import figures
+from metalearn_course.evaluation import Dependencies, Evaluation
+from metalearn_course.learners import mlp
+from metalearn_course.meta_learners import MAML, FineTuned
+from metalearn_course.tasks import Characters, Episodes, Sinusoids
+from metalearn_course.tasks.task import one_task
+from metalearn_course.update_rules import SGD, unroll
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def drawn_characters() -> Characters:
+    images = torch.zeros(6, 6, 28, 28, dtype=torch.uint8)
+    for i in range(6):
+        images[i, :, 4 : 8 + 2 * i, 4 + i : 20] = 255
+    names = [f"Runes/character{i:02}" for i in range(6)]
+    return Characters(images, ["Runes"] * 3 + ["Signs"] * 3, names, {"train": torch.arange(6)}, "test")
+
+
+def small_trace(rate: float = 0.1, steps: int = 5):
+    def loss(params, batch):
+        return (params["w"] - batch).square().sum()
+
+    return unroll(loss, SGD(rate), {"w": torch.linspace(-1, 1, 20)}, [torch.full((20,), 0.5)] * steps)
+
+
+def wave():
+    return one_task(Sinusoids(5, 101, grid=True).sample(1, generator()), 0)
+
+
+def pair():
+    torch.manual_seed(0)
+    return FineTuned(mlp(1, 8, 1), loss=F.mse_loss), MAML(mlp(1, 8, 1), loss=F.mse_loss)
+
+
+@functools.cache
+def starts():
+    return figures.two_starts_frames(*pair(), wave().support, wave().query.y)
+
+
+def episode():
+    return Episodes(drawn_characters(), 2, 2, 2).sample(1, generator())
+
+
+RESULT = Evaluation(0.42, 0.02, torch.zeros(2), "5-way 1-shot", Dependencies(True, False, False))
+
+FIGURES: dict[str, Callable[[], figures.Picture]] = {
+    "method_map": lambda: figures.method_map({("step", "exact"): "MAML"}),
+    "image_grid": lambda: figures.image_grid(
+        torch.rand(3, 1, 8, 8, generator=generator()), titles="abc", title="Three"
+    ),
+    "symbol_sheet": lambda: figures.symbol_sheet(drawn_characters()),
+    "alphabets": lambda: figures.alphabets(drawn_characters(), ["Signs"], per=3),
+    "training_cycle": lambda: figures.training_cycle(small_trace(), 2, 0.1),
+    "curves": lambda: figures.curves({"a": [3, 2, 1], "b": ([1, 10], [1, float("nan")])}, "x", "y", logy=True),
+    "comparison": lambda: figures.comparison({"pixels": RESULT, "other": (0.6, 0.01)}, "accuracy", {"chance": 0.2}),
+    "wave_bundle": lambda: figures.wave_bundle(Sinusoids(5, 101, grid=True).sample(9, generator())),
+    "wave_fit": lambda: figures.wave_fit(wave().query.x, wave().query.y, wave().support, {"zero": torch.zeros(101)}),
+    "two_starts": lambda: figures.two_starts(starts(), 10),
+    "episode_card": lambda: figures.episode_card(episode(), 0, drawn_characters().names, "S"),
+}
+SAID = {
+    "method_map": "MAML in row step, column exact",
+    "image_grid": "titled a, b, c",
+    "symbol_sheet": "6 drawings",
+    "alphabets": "Signs",
+    "training_cycle": "the rate 0.1",
+    "curves": "a goes from 3 at 0 to 1 at 2",
+    "comparison": "pixels 0.420 ± 0.020",
+    "wave_bundle": "9 sine waves",
+    "wave_fit": "zero, mean squared error",
+    "two_starts": "After 10 gradient steps".lower(),
+    "episode_card": "Lit: the support set",
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
+    picture, again = FIGURES[name](), FIGURES[name]()
+    data, metadata = picture._repr_mimebundle_()
+    png = base64.b64decode(data["image/png"])
+    assert png == picture.png == again.png
+    assert png.startswith(b"\x89PNG") and len(png) < 80_000
+    assert metadata["image/png"]["alt"] == data["text/plain"] == picture.alt == again.alt
+    assert SAID[name] in picture.alt
+
+
+def test_every_exported_figure_is_tried_here() -> None:
+    others = {"Picture", "Table", "dependency_table", "results_table", "training_frames", "two_starts_frames"}
+    assert set(FIGURES) == set(figures.__all__) - others
+
+
+def test_a_style_set_by_the_learner_changes_nothing() -> None:
+    import matplotlib
+
+    plain = FIGURES["curves"]().png
+    with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 20, "axes.grid": True}):
+        assert FIGURES["curves"]().png == plain
+
+
+def test_figures_load_neither_pyplot_nor_anything_early() -> None:
+    code = """
+import sys
+import metalearn_course.figures, metalearn_course.widgets
+assert not {"torch", "matplotlib", "anywidget"} & set(sys.modules), "loaded early"
+import metalearn_course.evaluation, metalearn_course.training, metalearn_course.meta_learners
+assert not {"matplotlib", "anywidget", "ipywidgets"} & set(sys.modules), "the core draws"
+from metalearn_course import figures
+for name in figures.__all__:
+    getattr(figures, name)
+figures.method_map()
+assert "matplotlib.pyplot" not in sys.modules, "pyplot"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_tables_say_it_as_html_and_as_text() -> None:
+    other = Evaluation(0.6, 0.01, torch.zeros(2), "my <symbols>", Dependencies(True, True, True))
+    data = figures.results_table({"pixels": RESULT, "batch norm": other})._repr_mimebundle_()
+    for text in ("0.420 ± 0.020", "leaks: depends on other tasks", "5-way 1-shot", "batch norm [2]"):
+        assert text in data["text/html"] and text in data["text/plain"]
+    assert 'scope="col"' in data["text/html"] and "my &lt;symbols&gt;" in data["text/html"]
+    row = repr(figures.dependency_table({"pixels": RESULT.dependencies})).splitlines()[-1]
+    assert row.split() == ["pixels", "yes", "no", "no"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: figures.method_map({("step", "magic"): "MAML"}), "is no cell of the map"),
+        (lambda: figures.image_grid(torch.zeros(3, 2, 8, 8)), r"shape \(3, 2, 8, 8\)"),
+        (lambda: figures.image_grid(torch.zeros(3, 8, 8), titles="ab"), "2 titles for 3 images"),
+        (lambda: figures.alphabets(drawn_characters(), ["Elvish"]), "'Elvish' is no alphabet"),
+        (lambda: figures.training_cycle(small_trace(), 5, 0.1), "steps 0 to 4"),
+        (lambda: figures.curves({"a": ([1, 2], [1, 2, 3])}, "x", "y"), r"lengths \[2, 3\]"),
+        (lambda: figures.two_starts(starts(), 4), "step=4 was not computed"),
+        (lambda: figures.episode_card(episode()), "Give index= for a stack"),
+        (lambda: figures.episode_card(episode(), 0, highlight="Q"), "highlight='Q'"),
+    ],
+)
+def test_wrong_input_is_named(wrong: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        wrong()
+
+
+def test_training_frames_equal_a_loop_by_hand() -> None:
+    w, target, frames = torch.linspace(-1, 1, 20), 0.5, figures.training_frames(small_trace(), squares=4)
+    for weights, loss in zip(frames["weights"], frames["loss"], strict=True):
+        assert weights == pytest.approx(w[[0, 6, 13, 19]].tolist(), rel=1e-4)
+        assert loss == pytest.approx((w - target).square().sum().item(), rel=1e-4)
+        w = w - 0.1 * 2 * (w - target)
+    assert frames["weight_count"] == 20 and not frames["diverged"]
+
+
+def test_training_frames_of_an_explosion_are_json() -> None:
+    frames = figures.training_frames(small_trace(rate=1e20, steps=8))
+    assert frames["diverged"] and frames["loss"][-1] is None
+    assert "NaN" not in json.dumps(frames, allow_nan=False)
+    assert "it diverges" in figures.training_cycle(small_trace(1e20, 8), 7, 1e20).alt
+
+
+def test_two_starts_equal_fit_at_the_same_steps() -> None:
+    task, frames = wave(), starts()
+    for name, meta_learner in zip(("pooled", "learned"), pair(), strict=True):
+        for at in (0, 1, 5, 10):
+            meta_learner.steps = frames["steps"][at]
+            expected = meta_learner.fit(task.support)(task.query.x)
+            error = F.mse_loss(expected, task.query.y).item()
+            assert frames[name]["curves"][at] == pytest.approx(expected.flatten().tolist(), rel=1e-3, abs=1e-4)
+            assert frames[name]["error"][at] == pytest.approx(error, rel=1e-3)
+    json.dumps(frames, allow_nan=False)
+
+
+def test_two_starts_of_points_on_no_known_wave() -> None:
+    frames = figures.two_starts_frames(*pair(), wave().support)
+    assert frames["truth"] is None and frames["pooled"]["error"] is None
+    assert "on no known wave" in figures.two_starts(frames, 0).alt

@@ -1,0 +1,291 @@
+"""The course in a real browser: what nbval cannot see, since sliders, canvases and typing need a page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metalearn_course.classroom.environment import kernel_environment, repository
+from metalearn_course.classroom.lab import lab_command
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+ARTIFACTS = repository() / "artifacts"
+LESSONS = sorted(path.stem for path in (repository() / "notebooks").glob("*.ipynb"))
+TOKEN = "course"
+PLAIN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+KEEP = {"@jupyterlab/docmanager-extension:plugin": {"autosave": False}}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab at the course, with settings, workspaces and a learner's folder of its own."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine; on Debian: apt-get install chromium")
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    folder = tmp_path_factory.mktemp("lab")
+    settings = folder / "settings"
+    for plugin, values in (PLAIN | QUIET | KEEP).items():
+        owner, _, name = plugin.partition(":")
+        file = settings / owner / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+    course = folder / "course"  # a copy, so that nothing a page does reaches the repository
+    shutil.copytree(repository() / "notebooks", course / "notebooks")
+    home = course / "my_exercises"
+    shutil.copytree(repository() / "exercises", home)
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = kernel_environment(
+        METALEARN_HOME=str(home),
+        JUPYTERLAB_SETTINGS_DIR=str(settings),
+        JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
+        JUPYTER_CONFIG_DIR=str(folder / "config"),
+    )
+    log = (folder / "server.log").open("w", encoding="utf-8")
+    command = [*lab_command(course, browser=False, port=port), f"--IdentityProvider.token={TOKEN}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--ServerApp.allow_root=True"]
+    process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=course)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.25)
+        else:
+            pytest.fail(f"JupyterLab did not answer within a minute: {(folder / 'server.log').read_text()[-2000:]}")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def browser(server: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Lab:
+    """One notebook, open in JupyterLab."""
+
+    def __init__(self, browser: Any, server: str, path: str) -> None:
+        self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        self.page.set_default_timeout(60_000)
+        self.complaints: list[str] = []
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.path = path
+        self.page.goto(f"{server}/lab/workspaces/{Path(path).stem}/tree/{path}?token={TOKEN}&reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+        )
+
+    def _note(self, message: Any) -> None:
+        if message.type == "error" and "favicon" not in message.text:
+            self.complaints.append(message.text)
+
+    def run_all(self) -> None:
+        self.page.set_default_timeout(600_000)
+        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
+        )
+        self.page.set_default_timeout(60_000)
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """All outputs, each with the source of its cell."""
+        cells = self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells")
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        assert all(cell["execution_count"] for cell in code if "".join(cell["source"]).strip()), "a cell did not run"
+        return [output | {"source": "".join(cell["source"])} for cell in code for output in cell["outputs"]]
+
+    def expect_clean(self) -> None:
+        bad = [o for o in self.outputs() if o["output_type"] == "error" or o.get("name") == "stderr"]
+        assert not bad, bad[:2]
+        assert not self.complaints, self.complaints
+
+    def widget(self, label: str) -> Any:
+        found = self.page.locator(f'.jp-OutputArea [aria-label^="{label}"]').first
+        found.scroll_into_view_if_needed()
+        return found
+
+    def screenshot(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    def close(self) -> None:
+        self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
+        self.page.close()
+
+
+@pytest.fixture
+def open_notebook(browser: Any, server: str) -> Iterator[Any]:
+    labs: list[Lab] = []
+
+    def opener(path: str) -> Lab:
+        labs.append(Lab(browser, server, path))
+        return labs[-1]
+
+    yield opener
+    for lab in labs:
+        lab.close()
+
+
+def draw_symbol(lab: Lab, symbol: int) -> None:
+    """Draw a zigzag that is different for each symbol, with the mouse, and keep it."""
+    widget = lab.widget("Draw five symbols")
+    canvas = widget.locator("svg.ml-paper")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    points = [(0.15, 0.2 + 0.12 * symbol), (0.8, 0.85 - 0.1 * symbol), (0.2 + 0.1 * symbol, 0.8), (0.85, 0.15)]
+    corners = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    lab.page.mouse.move(*corners[0])
+    lab.page.mouse.down()
+    for corner in corners[1:]:
+        lab.page.mouse.move(*corner, steps=6)
+    lab.page.mouse.up()
+    before = widget.locator("img.ml-thumb").count()
+    widget.get_by_role("button", name="keep as symbol").click()
+    lab.page.wait_for_function(
+        "n => document.querySelectorAll('.jp-OutputArea img.ml-thumb').length > n", arg=before, timeout=20_000
+    )
+
+
+def move_slider(lab: Lab, widget: Any, presses: int, key: str = "ArrowRight") -> None:
+    slider = widget.locator("input[type=range]").first
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    for _ in range(presses):
+        lab.page.keyboard.press(key)
+
+
+def test_jupyterlab_opens_at_the_course(browser: Any, server: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{server}/?token={TOKEN}")
+    page.wait_for_url("**/lab/tree/notebooks/00_start_here.ipynb*", timeout=60_000)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.close()
+
+
+def test_lesson_00_a_drawn_symbol_arrives_in_the_support_set(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/00_start_here.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    assert any("shipped symbols" in json.dumps(o) for o in lab.outputs())
+    for i in range(10):
+        draw_symbol(lab, i % 5)
+    status = lab.widget("Draw five symbols").locator(".ml-status")
+    assert "Saved: 2 drawings" in status.inner_text()
+    lab.screenshot("00_drawn")
+    code = (
+        "from metalearn_course import my_symbols, Episodes; import torch\n"
+        "task = Episodes(my_symbols(), 5, 1, 1, 'test').sample(1, torch.Generator().manual_seed(0))\n"
+        "print(my_symbols().source, tuple(task.support.x.shape), float(task.support.x.amax()) > 0.5)"
+    )
+    said = lab.page.evaluate(
+        """async code => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const future = kernel.requestExecute({ code });
+            let text = '';
+            future.onIOPub = m => { text += m.content.text ?? m.content.evalue ?? '' };
+            await future.done;
+            return text;
+        }""",
+        code,
+    )
+    assert said.strip() == "my symbols (1, 5, 1, 28, 28) True"
+    lab.run_all()
+    assert any("my symbols" in json.dumps(o) for o in lab.outputs()), "the table still shows the shipped symbols"
+    lab.screenshot("00_my_symbols")
+    lab.expect_clean()
+
+
+def test_lesson_01_the_picture_steps_and_the_star_moves(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/01_supervised_training.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Training cycle")
+    before = widget.locator("svg").first.inner_html()
+    move_slider(lab, widget, 3)
+    lab.page.wait_for_timeout(300)
+    assert widget.locator("svg").first.inner_html() != before
+    lab.screenshot("01_training_cycle")
+    lab.expect_clean()
+
+
+def test_lesson_02_the_steps_are_scrubbed_and_a_point_is_dragged(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/02_many_tasks.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Two starts")
+    before = widget.locator("svg").first.inner_html()
+    move_slider(lab, widget, 3)
+    lab.page.wait_for_timeout(300)
+    scrubbed = widget.locator("svg").first.inner_html()
+    assert scrubbed != before
+    point = widget.locator(".ml-handle").first
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    lab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    lab.page.mouse.down()
+    lab.page.mouse.move(box["x"] + 20, box["y"] + 60, steps=5)
+    lab.page.mouse.up()
+    lab.page.wait_for_timeout(4000)
+    assert widget.locator("svg").first.inner_html() != scrubbed
+    lab.screenshot("02_two_starts")
+    lab.expect_clean()
+
+
+def test_lesson_03_draw_again_gives_another_card(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/03_few_shot_episodes.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Episode card")
+    before = widget.inner_html()
+    widget.get_by_role("button", name="draw again").click()
+    lab.page.wait_for_timeout(2000)
+    assert widget.inner_html() != before
+    lab.screenshot("03_episode_card")
+    lab.expect_clean()
+
+
+def test_an_exercise_is_solved_by_typing_and_its_check_turns_green(open_notebook: Any) -> None:
+    lab = open_notebook("my_exercises/00_start_here.ipynb")
+    lab.run_all()
+    assert "not yet" in json.dumps([o for o in lab.outputs() if o["source"].startswith("check.")])
+    cell = lab.page.locator(".jp-CodeCell", has_text="def add_stars").first
+    cell.locator(".cm-content").click()
+    lab.page.keyboard.press("Control+A")
+    lab.page.keyboard.type("def add_stars(first, second):\nreturn first + second")
+    lab.page.keyboard.press("Shift+Enter")
+    lab.run_all()
+    said = [o for o in lab.outputs() if o["source"].startswith("check.add_stars")]
+    assert any("✓" in json.dumps(o, ensure_ascii=False) for o in said), said
+    lab.screenshot("exercise_solved")
+    lab.expect_clean()

@@ -1,0 +1,47 @@
+"""The whole course, proved by the same functions that `metalearn validate` calls."""
+
+import pytest
+
+from metalearn_course.classroom import validate
+from metalearn_course.classroom.notebooks import find_notebooks, lesson_of
+
+pytestmark = pytest.mark.course
+
+LESSONS = find_notebooks("notebooks")
+SOLUTIONS = find_notebooks("solutions")
+
+
+def prove(outcome):
+    print(f"{outcome.what}: {outcome.said}")
+    assert not outcome.problems, "\n".join(["", *outcome.problems])
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lesson_of)
+def test_lesson(path):
+    prove(validate.validate_lesson(path))
+
+
+@pytest.mark.parametrize("lesson", map(lesson_of, SOLUTIONS))
+def test_exercises(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("METALEARN_HOME", str(tmp_path))
+    prove(validate.validate_exercises(lesson))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lesson_of)
+def test_no_claim_about_learning_holds_untrained(path):
+    prove(validate.validate_ablation(path))
+
+
+def test_build():
+    prove(validate.validate_build())
+
+
+def test_ideas():
+    prove(validate.validate_ideas())
+
+
+def test_machine(capsys):
+    outcome = validate.validate_machine()
+    with capsys.disabled():
+        print(f"\n{outcome.said}")
+    prove(outcome)

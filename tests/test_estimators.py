@@ -1,0 +1,54 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from metalearn_course import MAML, Backpropagation, Sinusoids, mlp
+
+
+def maml():
+    torch.manual_seed(0)
+    return MAML(mlp(1, 8, 1), steps=2, lr=0.05, loss=F.mse_loss).double()
+
+
+def stack():
+    sampled = Sinusoids(shots=4, queries=3).sample(3, torch.Generator().manual_seed(0))
+    support, query = (type(e)(e.x.double(), e.y.double()) for e in sampled[:2])
+    return sampled._replace(support=support, query=query)
+
+
+def test_backpropagation_is_the_gradient_of_the_mean_loss_over_tasks():
+    meta_learner, tasks = maml(), stack()
+    phi = dict(meta_learner.named_parameters())
+    grads, losses, _ = Backpropagation().step(meta_learner, phi, tasks, ())
+    meta_learner(tasks).mean().backward()
+    assert losses.shape == (3,) and not losses.requires_grad
+    for name, p in meta_learner.named_parameters():
+        torch.testing.assert_close(grads[name], p.grad)
+
+
+def test_the_gradient_is_taken_at_phi_not_at_the_modules_own_weights():
+    """Every entry against a central difference, at a point that the module does not hold."""
+    meta_learner, tasks = maml(), stack()
+    phi = {name: (p + 0.1).detach().requires_grad_() for name, p in meta_learner.named_parameters()}
+    grads, _, _ = Backpropagation().step(meta_learner, phi, tasks, ())
+    for name, p in phi.items():
+        for i in range(p.numel()):
+            sides = []
+            for side in (1e-6, -1e-6):
+                moved = p.detach().clone()
+                moved.view(-1)[i] += side
+                sides.append(torch.func.functional_call(meta_learner, phi | {name: moved}, (tasks,)).mean())
+            torch.testing.assert_close(grads[name].view(-1)[i], (sides[0] - sides[1]) / 2e-6, rtol=1e-6, atol=1e-7)
+
+
+def test_a_parameter_that_plays_no_part_has_gradient_zero():
+    meta_learner = maml()
+    meta_learner.idle = nn.Parameter(torch.ones(2, dtype=torch.float64))
+    grads, _, _ = Backpropagation().step(meta_learner, dict(meta_learner.named_parameters()), stack(), ())
+    assert grads["idle"].tolist() == [0, 0]
+
+
+def test_it_leaves_no_gradient_behind():
+    meta_learner = maml()
+    Backpropagation().step(meta_learner, dict(meta_learner.named_parameters()), stack(), ())
+    assert all(p.grad is None for p in meta_learner.parameters())

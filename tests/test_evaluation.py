@@ -1,0 +1,270 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from metalearn_course import (
+    MAML,
+    FineTuned,
+    MetaLearner,
+    NearestNeighbor,
+    Sinusoids,
+    accuracy,
+    dependencies,
+    evaluate,
+    mlp,
+    mse,
+)
+from metalearn_course import evaluation as evaluation_module
+from metalearn_course.checking import Clusters
+from metalearn_course.evaluation import Dependencies
+from metalearn_course.tasks.task import one_task, stack_tasks
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+OWN_SUPPORT_ONLY = Dependencies(True, False, False)
+EVERYTHING = Dependencies(True, True, True)
+
+
+class OneByOne:
+    """Draws tasks one at a time, so that the same ones come whatever the chunks."""
+
+    protocol = "clusters one by one"
+
+    def sample(self, tasks, generator):
+        return stack_tasks([one_task(Clusters().sample(1, generator), 0) for _ in range(tasks)])
+
+
+class Embedded(MetaLearner):
+    """Class means of the features of any network: what `dependencies` finds is up to the network."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def embed(self, x):
+        return self.network(x)
+
+    def adapt(self, support):
+        of_class = F.one_hot(support.y, self.ways).to(support.x.dtype)
+        return of_class.T @ support.x / of_class.sum(0)[:, None]
+
+    def predict(self, means, x):
+        return -(x[:, None] - means).square().sum(-1)
+
+
+# --- metrics
+
+
+def test_accuracy_and_mse_by_hand():
+    logits = torch.tensor([[2.0, 1.0], [0.0, 3.0], [5.0, 4.0], [1.0, 0.0]])
+    assert accuracy(logits, torch.tensor([0, 1, 1, 0])).item() == 0.75
+    assert mse(torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [0.0]])).item() == 5.0
+
+
+def test_accuracy_of_a_regression_is_refused():
+    with pytest.raises(TypeError, match=r"accuracy needs labels; y is torch.float32.* metric=mse"):
+        evaluate(MAML(mlp(1, 1), loss=F.mse_loss), Sinusoids(), episodes=2)
+
+
+# --- evaluate
+
+
+def test_evaluate_equals_a_loop_over_tasks_by_hand():
+    """60 tasks go through in chunks of 25, 25 and 10; the mean and 1.96 sd / sqrt(n) are taken by hand."""
+    maml = MAML(mlp(1, 8, 1), lr=0.1, loss=F.mse_loss)
+    result = evaluate(maml, Sinusoids(), metric=mse, episodes=60, seed=3)
+    generator, errors = torch.Generator().manual_seed(3), []
+    for chunk in (25, 25, 10):
+        stack = Sinusoids().sample(chunk, generator)
+        for i in range(chunk):
+            task = one_task(stack, i)
+            answers = maml.fit(task.support)(task.query.x)
+            errors.append((answers - task.query.y).square().mean().item())
+    mean = sum(errors) / 60
+    deviation = math.sqrt(sum((e - mean) ** 2 for e in errors) / 59)
+    assert result.mean == pytest.approx(mean, rel=1e-4)
+    assert result.interval == pytest.approx(1.96 * deviation / math.sqrt(60), rel=1e-4)
+    assert result.per_task.tolist() == pytest.approx(errors, rel=1e-3)
+    assert result.protocol == "sinusoids, 10 shots, 10 queries, 60 tasks"
+
+
+def test_two_ways_of_chunking_give_the_same_numbers(monkeypatch):
+    method, results = NearestNeighbor(), []
+    for chunk in (25, 4):
+        monkeypatch.setattr(evaluation_module, "_CHUNK", chunk)
+        results.append(evaluate(method, OneByOne(), episodes=30).per_task)
+    assert torch.equal(*results)
+
+
+def test_the_seed_alone_decides_which_tasks_are_met():
+    class Watched(NearestNeighbor):
+        def over_tasks(self, function, tasks):
+            seen.append(tasks.query.x.clone())
+            return super().over_tasks(function, tasks)
+
+    runs = []
+    for seed in (1, 1, 2):
+        seen = []
+        torch.manual_seed(len(runs))
+        evaluate(Watched(), Clusters(), episodes=5, seed=seed)
+        runs.append(seen[0])
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_evaluate_restores_every_mode_and_buffer(train):
+    frozen, live = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+    method = Embedded(nn.Sequential(frozen, live, nn.Dropout())).train(train)
+    frozen.eval()
+    modes = [m.training for m in method.modules()]
+    buffers = [b.clone() for b in method.buffers()]
+    evaluate(method, Clusters(), episodes=5)
+    dependencies(method, Clusters(), train_mode=True)
+    assert [m.training for m in method.modules()] == modes
+    assert all(torch.equal(a, b) for a, b in zip(buffers, method.buffers(), strict=True))
+
+
+def test_modes_are_restored_after_an_error_too():
+    class Broken(NearestNeighbor):
+        def predict(self, adapted, x):
+            raise RuntimeError("broken")
+
+    method = Broken().train()
+    with pytest.raises(RuntimeError, match="broken"):
+        evaluate(method, Clusters(), episodes=5)
+    assert method.training
+
+
+def test_evaluate_is_in_eval_mode_and_leaves_no_gradient():
+    method = Embedded(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.9)))
+    first, second = (evaluate(method, Clusters(), episodes=20).per_task for _ in range(2))
+    assert torch.equal(first, second) and not first.requires_grad
+    assert all(p.grad is None for p in method.parameters())
+
+
+def test_a_method_that_throws_dice_is_evaluated_the_same_each_time_and_disturbs_no_one():
+    class Dice(NearestNeighbor):
+        def predict(self, adapted, x):
+            return super().predict(adapted, x) + 5 * torch.rand(len(x), self.ways)
+
+    before = torch.get_rng_state()
+    first, second = (evaluate(Dice(), Clusters(), episodes=30) for _ in range(2))
+    assert torch.equal(first.per_task, second.per_task) and torch.equal(torch.get_rng_state(), before)
+    assert first.dependencies == OWN_SUPPORT_ONLY
+
+
+def test_evaluate_works_inside_no_grad():
+    with torch.no_grad():
+        result = evaluate(MAML(mlp(4, 3), lr=0.1), Clusters(), episodes=5)
+    assert result.dependencies == OWN_SUPPORT_ONLY
+
+
+@pytest.mark.parametrize("episodes", [0, 1])
+def test_an_interval_needs_two_tasks(episodes):
+    with pytest.raises(ValueError, match=f"episodes={episodes}; an interval over tasks needs at least 2"):
+        evaluate(NearestNeighbor(), Clusters(), episodes=episodes)
+
+
+def test_an_evaluation_prints_everything_needed_to_believe_it():
+    result = evaluate(NearestNeighbor(), Clusters(), episodes=10)
+    assert str(result) == (
+        f"{result.mean:.3f} ± {result.interval:.3f} (clusters, 3-way 2-shot, 4 queries a class, 10 tasks; "
+        "depends on its own support set only)"
+    )
+
+
+# --- dependencies
+
+
+@pytest.mark.parametrize(
+    ("network", "train_mode", "expected"),
+    [
+        (nn.BatchNorm1d(4), True, EVERYTHING),
+        (nn.BatchNorm1d(4), False, OWN_SUPPORT_ONLY),
+        (nn.BatchNorm1d(4, track_running_stats=False), False, EVERYTHING),
+        (nn.GroupNorm(2, 4), True, OWN_SUPPORT_ONLY),
+        (nn.Dropout(0.5), True, OWN_SUPPORT_ONLY),
+        (nn.GroupNorm(2, 4), False, OWN_SUPPORT_ONLY),
+    ],
+)
+def test_what_a_norm_in_embed_leaks_is_measured(network, train_mode, expected):
+    method = Embedded(nn.Sequential(nn.Linear(4, 4), network))
+    assert dependencies(method, Clusters(), train_mode=train_mode) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "tasks"),
+    [
+        (NearestNeighbor(), Clusters()),
+        (MAML(mlp(4, 8, 3), lr=0.1), Clusters()),
+        (MAML(mlp(4, 8, 3), lr=0.1, first_order=True), Clusters()),
+        (MAML(mlp(1, 8, 1), loss=F.mse_loss, first_order=True), Sinusoids()),
+        (FineTuned(mlp(4, 8), features=8, classes=3), Clusters()),
+        (FineTuned(mlp(1, 8, 1), loss=F.mse_loss), Sinusoids()),
+    ],
+)
+def test_members_depend_on_their_own_support_set_only(method, tasks):
+    assert dependencies(method, tasks) == OWN_SUPPORT_ONLY
+
+
+def test_batch_statistics_in_the_inner_loop_make_maml_transductive():
+    learner = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.ReLU(), nn.Linear(8, 3))
+    assert dependencies(MAML(learner, lr=0.1), Clusters()) == Dependencies(True, True, False)
+
+
+def test_without_inner_steps_nothing_is_learned_from_the_support_set():
+    assert dependencies(MAML(mlp(4, 3), steps=0), Clusters()) == Dependencies(False, False, False)
+
+
+def test_a_dependence_without_a_gradient_is_seen():
+    class Counts(NearestNeighbor):
+        """Looks at other queries through a comparison, which has no gradient."""
+
+        def predict(self, adapted, x):
+            return super().predict(adapted, x) + (x.mean() > 0)
+
+    assert dependencies(Counts(), Clusters()).other_queries
+
+
+def test_a_dependence_too_small_to_see_is_found_by_its_gradient():
+    class Whispers(NearestNeighbor):
+        def predict(self, adapted, x):
+            return super().predict(adapted, x) + 1e-9 * x.mean()
+
+    assert dependencies(Whispers(), Clusters()).other_queries
+
+
+def test_measuring_leaves_the_tasks_alone():
+    stored = Clusters().sample(2, torch.Generator().manual_seed(0))
+    before = stored.support.x.clone()
+
+    class Stored:
+        protocol = "two stored tasks"
+
+        def sample(self, tasks, generator):
+            return stored
+
+    dependencies(NearestNeighbor(), Stored())
+    assert not stored.support.x.requires_grad and not stored.query.x.requires_grad
+    assert torch.equal(stored.support.x, before)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Dependencies(True, False, False), "depends on its own support set only"),
+        (Dependencies(True, True, False), "transductive: depends on the other queries"),
+        (Dependencies(True, True, True), "leaks: depends on other tasks and on the other queries"),
+        (Dependencies(True, False, True), "leaks: depends on other tasks"),
+        (Dependencies(False, False, False), "depends on no other example"),
+    ],
+)
+def test_dependencies_in_words(found, words):
+    assert str(found) == words

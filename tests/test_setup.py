@@ -1,0 +1,113 @@
+"""The ways to install the course hold against each other, and the code passes its linters."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+PYPROJECT = tomllib.loads(read("pyproject.toml"))
+PROJECT = PYPROJECT["project"]
+PINS = {
+    canonicalize_name(name): Version(version)
+    for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", read("constraints.txt"), re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize("dependency", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+def test_every_dependency_is_pinned_within_its_range(dependency):
+    needed = Requirement(dependency)
+    pin = PINS[canonicalize_name(needed.name)]
+    assert pin in needed.specifier, (
+        f"constraints.txt pins {needed.name}=={pin}; pyproject.toml wants {needed.specifier}"
+    )
+
+
+def test_constraints_hold_pins_and_nothing_else():
+    lines = [line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")]
+    assert len(lines) == len(PINS)
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][^\s+]*( ; .+)?", line) for line in lines)
+    assert PINS["torch"] == Version("2.13.0")
+
+
+def test_this_environment_has_the_pinned_torch():
+    import torch
+
+    assert Version(torch.__version__).base_version == "2.13.0"
+
+
+def test_conda_takes_the_same_python_and_the_same_constraints():
+    text = read("environment.yml")
+    (python,) = re.findall(r"^\s*- python(\S+)$", text, re.MULTILINE)
+    assert SpecifierSet(python) == SpecifierSet(PROJECT["requires-python"])
+    assert re.findall(r"^\s*- (pip|-c .+|-e .+)$", text, re.MULTILINE) == ["pip", "-c constraints.txt", "-e .[test]"]
+
+
+def test_python_3_11_to_3_13_everywhere():
+    supported = [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}.1" in SpecifierSet(PROJECT["requires-python"])]
+    classified = [c.rsplit(" ", 1)[1] for c in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", c)]
+    (tested,) = re.findall(r"python: \[(.+)\]", read(".github/workflows/validate.yml"))
+    assert supported == classified == re.findall(r"[\d.]+", tested) == ["3.11", "3.12", "3.13"]
+
+
+def commands(shell):
+    return re.findall(rf"```{shell}\n(.*venv.*)\n```", read("README.md"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "powershell"])
+def test_the_two_commands_of_the_readme_are_the_workflows(shell):
+    lab, test = commands(shell)
+    assert lab.endswith("metalearn lab") and test.endswith("python -m pytest")
+    assert "-c constraints.txt -e ." in lab and '-c constraints.txt -e ".[test]"' in test
+    lines = [line.strip() for line in read(".github/workflows/validate.yml").splitlines()]
+    assert f"{lab} --check" in lines and test in lines
+
+
+def test_ci_runs_the_readmes_test_command_word_for_word():
+    marked = re.findall(r"<!-- (\w+) command -->\n```bash\n(.+)\n```\n<!-- end -->", read("README.md"))
+    assert marked == [("lab", commands("bash")[0]), ("test", commands("bash")[1])]
+    assert "<!-- test command -->" in read(".ci/run") and "pip install" not in read(".ci/run")
+
+
+def test_the_version_is_one():
+    import metalearn_course
+
+    assert metalearn_course.__version__ == PROJECT["version"]
+    assert re.search(rf"^version: {re.escape(PROJECT['version'])}$", read("CITATION.cff"), re.MULTILINE)
+
+
+def tool(*command, timeout=120):
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=timeout
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_finds_nothing():
+    tool("ruff", "check", "--quiet", "--output-format=concise", ".")
+
+
+def test_the_code_is_formatted():
+    tool("ruff", "format", "--check", ".")
+
+
+def test_the_core_type_checks(tmp_path):
+    """As `mypy` alone does, but without reading torch's own types, which takes it half a minute the first time."""
+    settings = read("pyproject.toml").partition("[tool.mypy]")
+    skip_torch = '[[tool.mypy.overrides]]\nmodule = ["torch", "torch.*"]\nfollow_imports = "skip"\n'
+    config = tmp_path / "mypy.toml"
+    config.write_text(settings[1] + settings[2] + skip_torch, encoding="utf-8")
+    tool("mypy", "--config-file", str(config), "--cache-dir", ".cache/tests/mypy")

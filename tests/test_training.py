@@ -1,0 +1,392 @@
+import copy
+import re
+import signal
+import threading
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from metalearn_course import (
+    MAML,
+    Backpropagation,
+    Examples,
+    History,
+    MetaLearner,
+    NearestNeighbor,
+    Sinusoids,
+    Task,
+    mlp,
+)
+from metalearn_course import meta_train as train
+from metalearn_course import training as training_module
+
+
+def maml(seed=0, **options):
+    torch.manual_seed(seed)
+    return MAML(mlp(1, 8, 1), lr=0.05, loss=F.mse_loss, **options)
+
+
+def dropping_out():
+    torch.manual_seed(0)
+    learner = nn.Sequential(nn.Linear(1, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 1))
+    return MAML(learner, lr=0.05, loss=F.mse_loss)
+
+
+def meta_train(meta_learner, steps, tasks=None, **options):
+    tasks = Sinusoids() if tasks is None else tasks
+    return train(meta_learner, tasks, steps, meta_batch=3, progress=False, **options)
+
+
+def same(a, b):
+    return all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+class Altered:
+    """Sinusoids, with something done to the stack of one step."""
+
+    protocol = "sinusoids, altered"
+
+    def __init__(self, step, alter):
+        self.step, self.alter, self.drawn = step, alter, 0
+
+    def sample(self, tasks, generator):
+        stack = Sinusoids().sample(tasks, generator)
+        if self.drawn == self.step:
+            self.alter(stack)
+        self.drawn += 1
+        return stack
+
+
+# --- the loop
+
+
+@pytest.mark.parametrize("anneal", [False, True])
+def test_meta_train_is_torch_adam_on_the_mean_objective_of_fresh_tasks(anneal):
+    """Written out by hand: sample, forward, backward, step; annealed, the rates are 1, 3/4, 1/2, 1/4 of lr."""
+    ours, theirs = maml(), maml()
+    history = meta_train(ours, 4, lr=0.01, seed=5, anneal=anneal)
+    optimizer, generator = torch.optim.Adam(theirs.parameters(), lr=0.01), torch.Generator().manual_seed(5)
+    for step, rate in enumerate((0.01, 0.0075, 0.005, 0.0025) if anneal else (0.01,) * 4):
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad()
+        loss = theirs(Sinusoids().sample(3, generator)).mean()
+        loss.backward()
+        optimizer.step()
+        assert history.losses[step] == pytest.approx(loss.item(), rel=1e-5)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+def test_the_same_seed_gives_the_same_run_bit_for_bit_whatever_the_global_seed():
+    first, second, other = dropping_out(), dropping_out(), dropping_out()
+    torch.manual_seed(1)
+    losses = meta_train(first, 5, seed=3).losses
+    torch.manual_seed(2)
+    assert meta_train(second, 5, seed=3).losses == losses and same(first, second)
+    meta_train(other, 5, seed=4)
+    assert not same(first, other)
+
+
+def test_global_random_numbers_modes_and_gradients_are_undisturbed():
+    meta_learner = dropping_out().eval()
+    meta_learner.learner[2].train()
+    modes, before = [m.training for m in meta_learner.modules()], torch.get_rng_state()
+    meta_train(meta_learner, 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [m.training for m in meta_learner.modules()] == modes
+    assert all(p.grad is None for p in meta_learner.parameters())
+
+
+def test_training_is_in_train_mode():
+    seen = []
+
+    class Watched(MAML):
+        def objective(self, task):
+            seen.append(all(m.training for m in self.modules()))
+            return super().objective(task)
+
+    meta_train(Watched(mlp(1, 1), loss=F.mse_loss).eval(), 2)
+    assert seen == [True, True]
+
+
+def test_frozen_parameters_stay():
+    meta_learner = maml()
+    meta_learner.learner[0].requires_grad_(False)
+    before = copy.deepcopy(meta_learner)
+    meta_train(meta_learner, 3)
+    assert same(meta_learner.learner[0], before.learner[0]) and not same(meta_learner.learner[2], before.learner[2])
+
+
+def test_one_closing_line(capsys):
+    history = train(maml(), Sinusoids(), 20, meta_batch=2, seed=1)
+    lines = [line for line in capsys.readouterr().out.replace("\r", "\n").split("\n") if line.strip()]
+    first, last = sum(history.losses[:2]) / 2, sum(history.losses[-2:]) / 2
+    assert lines[-1] == f"MAML: 20 steps in {history.seconds:.0f} s, meta-loss {first:.3g} -> {last:.3g}"
+    assert len(history.losses) == 20
+
+
+def test_without_a_bar_the_closing_line_is_all(capsys):
+    meta_train(maml(), 2)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [{"steps": -1}, {"meta_batch": 0}])
+def test_bad_numbers_are_refused(options):
+    with pytest.raises(ValueError, match=r"expected steps >= 0 and meta_batch >= 1"):
+        train(maml(), Sinusoids(), **{"steps": 1, **options})
+
+
+def test_nothing_to_train_is_said():
+    with pytest.raises(ValueError, match="NearestNeighbor has no parameters to meta-train; use it in evaluate"):
+        meta_train(NearestNeighbor(), 1)
+
+
+def test_ablation_takes_no_step(monkeypatch, capsys):
+    monkeypatch.setenv("METALEARN_ABLATE", "1")
+    meta_learner = maml()
+    assert meta_train(meta_learner, 1_000) == History()
+    assert same(meta_learner, maml())
+    assert capsys.readouterr().out.startswith("MAML: 0 of 1,000 steps")
+
+
+# --- checkpoints
+
+
+def resumed(make, tmp_path, steps=6, stop=2, **options):
+    """`stop` steps, an interrupt, and the rest by another process's meta-learner."""
+    path = tmp_path / "run.pt"
+    raised = Altered(stop - 1, lambda stack: signal.raise_signal(signal.SIGINT))
+    assert len(meta_train(make(), steps, raised, checkpoint=path, **options).losses) == stop
+    meta_learner = make()
+    with torch.no_grad():
+        for p in meta_learner.parameters():
+            p.zero_()
+    return meta_learner, meta_train(meta_learner, steps, Altered(-1, None), checkpoint=path, **options)
+
+
+@pytest.mark.parametrize("anneal", [False, True])
+@pytest.mark.parametrize("make", [maml, dropping_out])
+def test_a_resumed_run_continues_bit_for_bit(make, anneal, tmp_path):
+    whole = make()
+    history = meta_train(whole, 6, Altered(-1, None), anneal=anneal)
+    in_two, history_2 = resumed(make, tmp_path, anneal=anneal)
+    assert same(whole, in_two) and history_2.losses == history.losses
+
+
+def test_what_an_estimator_carries_is_in_the_checkpoint(tmp_path):
+    class Counting(Backpropagation):
+        def init(self, meta_learner, tasks):
+            return {"seen": torch.zeros(()), "losses": []}
+
+        def step(self, meta_learner, phi, tasks, s):
+            grads, losses, _ = super().step(meta_learner, phi, tasks, ())
+            return grads, losses, {"seen": s["seen"] + 1, "losses": [*s["losses"], s["seen"].item()]}
+
+    _, history = resumed(maml, tmp_path, estimator=Counting())
+    assert len(history.losses) == 6
+    carried = torch.load(tmp_path / "run.pt", weights_only=True)["carried"]
+    assert carried["seen"].item() == 6 and carried["losses"] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_run_is_saved_on_the_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_module, "_SAVE_EVERY", 2)
+    path, found = tmp_path / "run.pt", []
+    look = Altered(3, lambda stack: found.append(torch.load(path, weights_only=True)["step"]))
+    meta_train(maml(), 5, look, checkpoint=path)
+    assert found == [2] and torch.load(path, weights_only=True)["step"] == 5
+
+
+def test_the_closing_line_says_where_a_run_resumed(tmp_path, capsys):
+    resumed(maml, tmp_path)
+    first, second = capsys.readouterr().out.splitlines()
+    assert "2 steps of 6 (interrupted; what was learned is kept)" in first
+    assert "6 steps in 0 s, resumed at step 2" in second
+
+
+def test_the_folder_of_a_checkpoint_is_made(tmp_path):
+    meta_train(maml(), 1, checkpoint=tmp_path / "runs" / "a" / "run.pt")
+    assert [p.name for p in (tmp_path / "runs" / "a").iterdir()] == ["run.pt"]
+
+
+class Other(MAML):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (lambda: Other(mlp(1, 8, 1), lr=0.05, loss=F.mse_loss), {}, "meta-learner = 'MAML'; this run has 'Other'"),
+        (
+            lambda: MAML(mlp(1, 9, 1), lr=0.05, loss=F.mse_loss),
+            {},
+            r"learner.0.weight = \[8, 1\]; this run has \[9, 1\]",
+        ),
+        (lambda: maml(first_order=True), {}, "first_order = False; this run has True"),
+        (lambda: maml(steps=2), {}, "steps = 1; this run has 2"),
+        (maml, {"seed": 1}, "seed = 0; this run has 1"),
+        (maml, {"lr": 0.5}, "lr = 0.001; this run has 0.5"),
+        (maml, {"tasks": Sinusoids(shots=5)}, "tasks = 'sinusoids, 10 shots.*'; this run has 'sinusoids, 5 shots"),
+        (maml, {"anneal": True}, "anneal over steps = None; this run has 4"),
+        (maml, {"estimator": type("ES", (Backpropagation,), {})()}, "estimator = 'Backpropagation'; this run has 'ES'"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused_by_name(make, options, message, tmp_path):
+    path = tmp_path / "run.pt"
+    meta_train(maml(), 2, checkpoint=path)
+    content, meta_learner = path.read_bytes(), make()
+    before = copy.deepcopy(meta_learner)
+    with pytest.raises(ValueError, match=message) as caught:
+        meta_train(meta_learner, 4, checkpoint=path, **options)
+    assert "run.pt" in str(caught.value) and "Name another file" in str(caught.value)
+    assert path.read_bytes() == content and same(before, meta_learner)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"<html>not found</html>"])
+def test_a_checkpoint_cut_short_is_refused_by_name(damage, tmp_path):
+    path = tmp_path / "run.pt"
+    meta_train(maml(), 2, checkpoint=path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"run\.pt is not a whole checkpoint .*Delete it to start anew"):
+        meta_train(maml(), 4, checkpoint=path)
+
+
+@pytest.mark.parametrize(("saved", "found"), [({"format": 99}, "99"), ({}, "None"), ([1, 2], "list")])
+def test_a_checkpoint_of_another_format_is_refused_by_name(saved, found, tmp_path):
+    path = tmp_path / "run.pt"
+    torch.save(saved, path)
+    with pytest.raises(ValueError, match=f"checkpoint format {found}; this version reads 1. Name another file"):
+        meta_train(maml(), 4, checkpoint=path)
+
+
+def test_a_save_that_fails_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    meta_train(maml(), 2, checkpoint=path)
+    content = path.read_bytes()
+
+    def full_disk(content, file):
+        file.write_bytes(b"half a checkp")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        meta_train(maml(), 4, checkpoint=path)
+    assert path.read_bytes() == content
+
+
+# --- interrupts
+
+
+def test_an_interrupt_finishes_the_step_and_keeps_what_was_learned(capsys):
+    interrupted, two_steps = maml(), maml()
+    raised = Altered(1, lambda stack: signal.raise_signal(signal.SIGINT))
+    history = meta_train(interrupted, 1_000, raised)
+    meta_train(two_steps, 2, Altered(-1, None))
+    assert len(history.losses) == 2 and same(interrupted, two_steps)
+    assert "2 steps of 1,000 (interrupted; what was learned is kept)" in capsys.readouterr().out
+
+
+def test_a_second_interrupt_stops_at_once_and_the_handler_is_the_old_one_again():
+    def twice(stack):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    handler, meta_learner, one_step = signal.getsignal(signal.SIGINT), maml(), maml()
+    with pytest.raises(KeyboardInterrupt):
+        meta_train(meta_learner, 1_000, Altered(1, twice))
+    meta_train(one_step, 1, Altered(-1, None))
+    assert same(meta_learner, one_step) and meta_learner.training
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_training_works_in_a_thread_where_no_signal_can_be_caught():
+    meta_learner, reference = maml(), maml()
+    thread = threading.Thread(target=meta_train, args=(meta_learner, 3))
+    thread.start()
+    thread.join()
+    meta_train(reference, 3)
+    assert same(meta_learner, reference)
+
+
+# --- numbers that are not finite
+
+
+def test_nan_in_the_data_stops_with_step_and_task_and_keeps_the_parameters_of_the_step_before(tmp_path):
+    def spoil(stack):
+        stack.query.y[1, 4] = torch.nan
+
+    meta_learner, four_steps = maml(), maml()
+    with pytest.raises(FloatingPointError, match="the loss is not finite at step 4, from task 1 of the batch"):
+        meta_train(meta_learner, 10, Altered(4, spoil), checkpoint=tmp_path / "run.pt")
+    meta_train(four_steps, 4, Altered(-1, None))
+    assert same(meta_learner, four_steps)
+    assert all(p.grad is None for p in meta_learner.parameters())
+    assert torch.load(tmp_path / "run.pt", weights_only=True)["step"] == 4
+
+
+class Root(MetaLearner):
+    """phi * sqrt of a task's first query: finite everywhere, with an infinite slope where the task is zero."""
+
+    def __init__(self):
+        super().__init__(F.mse_loss)
+        self.phi = nn.Parameter(torch.ones(()))
+
+    def objective(self, task: Task):
+        return (self.phi * task.query.x[0, 0]).abs().sqrt()
+
+
+def test_nan_in_a_gradient_alone_stops_likewise():
+    def zero(stack):
+        stack.query.x[2, 0] = 0.0
+
+    meta_learner, one_step = Root(), Root()
+    with pytest.raises(FloatingPointError, match="the gradient is not finite at step 1, from task 2 of the batch"):
+        meta_train(meta_learner, 10, Altered(1, zero))
+    meta_train(one_step, 1, Altered(-1, None))
+    assert same(meta_learner, one_step) and meta_learner.phi.isfinite()
+
+
+def test_running_statistics_do_not_keep_the_nan_that_was_refused():
+    class Normed(MAML):
+        def __init__(self):
+            super().__init__(mlp(1, 1), loss=F.mse_loss)
+            self.norm = nn.BatchNorm1d(1)
+
+        def embed(self, x):
+            return self.norm(x)
+
+    def spoil(stack):
+        stack.support.x[0, 0] = torch.inf
+
+    meta_learner = Normed()
+    with pytest.raises(FloatingPointError, match="step 1"):
+        meta_train(meta_learner, 3, Altered(1, spoil))
+    assert meta_learner.norm.running_mean.isfinite().all() and meta_learner.norm.num_batches_tracked.item() == 1
+
+
+def test_after_a_failed_step_a_run_resumes_as_if_it_had_not_failed(tmp_path):
+    def spoil(stack):
+        stack.query.y[1, 4] = torch.nan
+
+    whole, again = dropping_out(), dropping_out()
+    meta_train(whole, 4, Altered(-1, None))
+    with pytest.raises(FloatingPointError):
+        meta_train(dropping_out(), 4, Altered(2, spoil), checkpoint=tmp_path / "run.pt")
+    meta_train(again, 4, Altered(-1, None), checkpoint=tmp_path / "run.pt")
+    assert same(whole, again)
+
+
+def test_bad_labels_are_refused_before_the_first_step():
+    class Wrong:
+        protocol = "wrong labels"
+
+        def sample(self, tasks, generator):
+            examples = Examples(torch.randn(tasks, 2, 1), torch.tensor([[0, 7]] * tasks))
+            return Task(examples, examples, torch.tensor([[0, 1]] * tasks))
+
+    meta_learner = MAML(mlp(1, 2))
+    before = copy.deepcopy(meta_learner)
+    with pytest.raises(ValueError, match=re.escape("support label 7 is out of range")):
+        train(meta_learner, Wrong(), 3, progress=False)
+    assert same(before, meta_learner)

@@ -1,0 +1,163 @@
+"""The Python side of the widgets; what they look like and how they feel is tested in a browser."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from metalearn_course import widgets
+from metalearn_course.learners import mlp
+from metalearn_course.meta_learners import MAML, FineTuned
+from metalearn_course.tasks import Characters, Episodes, Examples, Task, my_symbols
+from metalearn_course.update_rules import SGD, unroll
+from metalearn_course.widgets.draw_symbols import status_line
+from metalearn_course.widgets.episode import with_image
+from metalearn_course.widgets.touchable import STATIC
+
+STROKES = [[(0.2, 0.2), (0.8, 0.8)]]
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def make_trace(rate: float):
+    return unroll(lambda p, batch: (p["w"] - batch).square().sum(), SGD(rate), {"w": torch.ones(20)}, [0.0] * 6)
+
+
+def two_starts(**options):
+    torch.manual_seed(0)
+    pair = FineTuned(mlp(1, 8, 1), loss=F.mse_loss), MAML(mlp(1, 8, 1), loss=F.mse_loss)
+    return widgets.TwoStarts(*pair, **options)
+
+
+def episode_card(**options):
+    images = torch.randint(1, 256, (8, 5, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    runes = Characters(images, ["Runes"] * 8, [f"Runes/{i}" for i in range(8)], {"train": torch.arange(8)}, "test")
+    return widgets.EpisodeCard(Episodes(runes, 3, 2, 2), **options)
+
+
+@pytest.fixture(scope="module")
+def each(tmp_path_factory):
+    return [
+        widgets.DrawSymbols(tmp_path_factory.mktemp("home")),
+        widgets.TrainingCycle(make_trace),
+        two_starts(),
+        episode_card(),
+    ]
+
+
+def test_every_widget_shows_itself_and_its_picture(each) -> None:
+    for widget in each:
+        data, metadata = widget._repr_mimebundle_()
+        assert data[VIEW]["model_id"] == widget.model_id
+        assert data["image/png"] and metadata["image/png"]["alt"] == data["text/plain"]
+        assert len(data["text/plain"]) > 40
+
+
+def test_what_is_sent_to_the_browser_is_json(each) -> None:
+    for widget in each:
+        json.dumps(
+            {name: getattr(widget, name) for name in widget.keys if name[0] != "_" and name != "layout"},
+            allow_nan=False,
+        )
+
+
+def test_scripts_load_nothing_and_export_a_view(each) -> None:
+    for widget in each:
+        assert "export default { render }" in widget._esm
+        assert "import " not in widget._esm and "fetch(" not in widget._esm
+    for file in STATIC.iterdir():
+        text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http" not in text, file.name
+
+
+def test_a_new_rate_makes_a_new_run() -> None:
+    cycle = widgets.TrainingCycle(make_trace, rate=0.1)
+    slow = cycle.frames["loss"]
+    cycle.rate = 0.4
+    assert cycle.frames["loss"][0] == slow[0] and cycle.frames["loss"][-1] < slow[-1]
+    assert "the rate 0.4" in cycle.picture().alt
+    cycle.rate, cycle.step = 30.0, 3
+    assert cycle.frames["diverged"] and "step 3" in cycle.picture().alt
+
+
+def test_a_rate_off_the_track_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"rate=50 is not within"):
+        widgets.TrainingCycle(make_trace, rate=50)
+
+
+def test_moved_points_leave_the_known_wave_and_a_new_wave_brings_one() -> None:
+    starts = two_starts()
+    assert starts.frames["truth"] and starts.frames["pooled"]["error"]
+    first = starts.points
+    starts.points = [[0.0, 5.0], *first[1:]]
+    assert starts.frames["support"]["y"][0] == 5 and starts.frames["truth"] is None
+    starts._asked(starts, {"type": "new wave"}, None)
+    assert starts.frames["truth"] and starts.points != first
+    assert two_starts(points=[(0, 1), (1, 2)]).frames["truth"] is None
+
+
+def test_the_followed_image_stays_and_its_label_changes() -> None:
+    card = episode_card(seed=3)
+    labels = [card.card["labels"][-1]]
+    for _ in range(6):
+        card._asked(card, {"type": "draw again"}, None)
+        followed = [image["followed"] for row in card.card["rows"] for image in row["images"]]
+        assert followed.count(True) == 1
+        labels.append(card.card["labels"][-1])
+        assert any(image["followed"] for image in card.card["rows"][labels[-1]]["images"])
+    assert all(a != b for a, b in pairwise(labels))
+
+
+def test_an_image_that_was_a_query_changes_places_and_stays_alone() -> None:
+    x = torch.arange(4.0)[:, None, None, None].expand(4, 1, 2, 2)
+    y, classes = torch.tensor([0, 1]), torch.tensor([7, 9])
+    task = with_image(Task(Examples(x[:2], y), Examples(x[2:], y), classes), x[3], 9)
+    assert task.support.x[:, 0, 0, 0].tolist() == [0, 3] and task.query.x[:, 0, 0, 0].tolist() == [2, 1]
+
+
+def test_symbols_are_kept_from_two_drawings_of_each_on_and_reloaded(tmp_path) -> None:
+    desk = widgets.DrawSymbols(tmp_path)
+    assert "symbol 5: 2 more" in desk.status
+    for drawing in range(10):
+        assert not (tmp_path / "symbols.npz").exists()
+        assert desk.chosen == drawing % 5
+        desk._asked(desk, {"type": "keep", "symbol": desk.chosen, "strokes": STROKES}, None)
+    assert desk.status == "Saved: 2 drawings of each of your 5 symbols."
+    assert my_symbols(tmp_path).images.shape == (5, 2, 28, 28)
+    again = widgets.DrawSymbols(tmp_path)
+    assert np.array_equal(again.images, desk.images) and again.status == desk.status
+    assert "2 drawings" in again.picture().alt
+    again._asked(again, {"type": "take back", "symbol": 3}, None)
+    assert again.status == "Still to draw: symbol 4: 1 more." and len(again.thumbnails[3]) == 1
+
+
+def test_an_empty_drawing_is_not_kept(tmp_path) -> None:
+    desk = widgets.DrawSymbols(tmp_path)
+    desk.keep(0, [])
+    assert "Nothing is drawn yet" in desk.status and desk.thumbnails[0] == []
+
+
+def test_a_damaged_file_is_told_and_does_not_stop_the_drawing(tmp_path) -> None:
+    (tmp_path / "symbols.npz").write_bytes(b"not a zip")
+    desk = widgets.DrawSymbols(tmp_path)
+    assert "holds no symbols" in desk.status and desk.picture().alt
+    for i in range(10):
+        desk.keep(i % 5, STROKES)
+    assert my_symbols(tmp_path).source == "my symbols"
+
+
+def test_symbols_that_cannot_be_saved_are_told(tmp_path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    desk = widgets.DrawSymbols(tmp_path / "file" / "home")
+    for i in range(10):
+        desk.keep(i % 5, STROKES)
+    assert "could not be saved" in desk.status and len(desk.thumbnails[4]) == 2
+
+
+def test_the_status_counts_what_is_more_than_the_least() -> None:
+    image = np.zeros((28, 28), np.uint8)
+    assert "1 more will be saved" in status_line([[image] * 3, *([[image] * 2] * 4)])
