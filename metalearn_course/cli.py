@@ -114,7 +114,8 @@ def build(
 def store(lesson: Annotated[str, typer.Argument(help="The number of the lesson to run, as in 02.")]) -> None:
     """Run a lesson and store its outputs, for those who edit one."""
     from metalearn_course.classroom.notebooks import two_digits
-    from metalearn_course.classroom.store import lesson_path, store as run_and_store
+    from metalearn_course.classroom.store import lesson_path
+    from metalearn_course.classroom.store import store as run_and_store
 
     path = lesson_path(two_digits(lesson))
     run_and_store(path)

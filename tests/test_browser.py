@@ -21,10 +21,10 @@ from metalearn_course.classroom.lab import lab_command
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
 ARTIFACTS = repository() / "artifacts"
 LESSONS = sorted(path.stem for path in (repository() / "notebooks").glob("*.ipynb"))
 TOKEN = "course"
