@@ -18,7 +18,7 @@ import pytest
 from metalearn_course.classroom.environment import kernel_environment, repository
 from metalearn_course.classroom.lab import lab_command
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.course, pytest.mark.browser]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
