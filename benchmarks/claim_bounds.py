@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def claims_of(path: Path, shift: int, folder: Path, **environment: str) -> list[
     client = NotebookClient(
         notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": str(path.parent)}}
     )
-    client.execute(env=kernel_environment(**environment))
+    client.execute(env=kernel_environment(**environment), stderr=subprocess.DEVNULL)
     return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()] if record.exists() else []
 
 

@@ -80,6 +80,8 @@ def meta_train(
                 raise ValueError(
                     f"{path} holds {run.step:,} steps; asked for {steps:,}. Ask for more, or another file."
                 )
+        if path is not None and not path.exists():
+            run.save(path)  # a file that cannot be written is better known before the first step
         first, began = run.step, time.perf_counter() - run.history.seconds
         meta_learner.train()
         try:
@@ -127,25 +129,30 @@ class _Run:
 
     def save(self, path: Path) -> None:
         """Write aside, then rename: an interrupted write never damages the file that was there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "format": _FORMAT,
+            "model": self._fingerprint(),
+            "settings": self.settings,
+            "step": self.step,
+            "state": self.meta_learner.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "global_rng": torch.get_rng_state(),
+            "carried": self.carried,
+            "losses": self.history.losses,
+            "seconds": self.history.seconds,
+        }
         aside = path.with_name(path.name + ".part")
-        torch.save(
-            {
-                "format": _FORMAT,
-                "model": self._fingerprint(),
-                "settings": self.settings,
-                "step": self.step,
-                "state": self.meta_learner.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "generator": self.generator.get_state(),
-                "global_rng": torch.get_rng_state(),
-                "carried": self.carried,
-                "losses": self.history.losses,
-                "seconds": self.history.seconds,
-            },
-            aside,
-        )
-        aside.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with aside.open("wb") as file:
+                torch.save(content, file)
+            aside.replace(path)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+            raise OSError(
+                f"The checkpoint {path} cannot be written ({error}). What was learned is in the meta-learner still; "
+                f"name a file in a folder with room that you may write to."
+            ) from None
 
     def load(self, path: Path) -> None:
         try:
@@ -194,7 +201,9 @@ class _Run:
             for name, value in vars(self.meta_learner).items()
             if isinstance(value, (bool, int, float, str)) and name not in ("training", "ways") and name[0] != "_"
         }
-        return {"meta-learner": type(self.meta_learner).__name__, **shapes, **options}
+        loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
+        modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
+        return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **modules}
 
 
 def _refuse_nonfinite(

@@ -225,6 +225,12 @@ class Other(MAML):
         ),
         (lambda: maml(first_order=True), {}, "first_order = False; this run has True"),
         (lambda: maml(steps=2), {}, "steps = 1; this run has 2"),
+        (
+            lambda: MAML(mlp(1, 8, 1, activation=torch.nn.Tanh), lr=0.05, loss=F.mse_loss),
+            {},
+            r"learner.1 = 'ReLU\(\)'; this run has 'Tanh\(\)'",
+        ),
+        (lambda: MAML(mlp(1, 8, 1), loss=F.l1_loss), {}, "loss = 'mse_loss'; this run has 'l1_loss'"),
         (maml, {"seed": 1}, "seed = 0; this run has 1"),
         (maml, {"lr": 0.5}, "lr = 0.001; this run has 0.5"),
         (maml, {"tasks": Sinusoids(shots=5)}, "tasks = 'sinusoids, 10 shots.*'; this run has 'sinusoids, 5 shots"),
@@ -266,13 +272,22 @@ def test_a_save_that_fails_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch
     content = path.read_bytes()
 
     def full_disk(content, file):
-        file.write_bytes(b"half a checkp")
+        file.write(b"half a checkp")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"run\.pt cannot be written \(No space left.*name a file in a folder with room"):
         meta_train(maml(), 4, checkpoint=path)
     assert path.read_bytes() == content
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_first_step(tmp_path):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    meta_learner = maml()
+    before = copy.deepcopy(meta_learner)
+    with pytest.raises(OSError, match=r"run\.pt cannot be written"):
+        meta_train(meta_learner, 4, checkpoint=tmp_path / "file" / "run.pt")
+    assert same(before, meta_learner)
 
 
 # --- interrupts

@@ -15,10 +15,13 @@ TRAINING = "training"
 
 
 class Ablation(NamedTuple):
-    """The names of a lesson's learned claims that failed without training, as they must, and of those that held."""
+    """A lesson's learned claims by name: those that failed without training, as they must, those that held, and those
+    that were never reached.
+    """
 
     failed: list[str]
     held: list[str]
+    missed: list[str]
     errors: list[str]
 
 
@@ -26,7 +29,21 @@ def ablate(path: Path) -> Ablation:
     run = under_nbclient(path, untrained(notebooks.read(path)), METALEARN_ABLATE="1")
     learned = [line for line in run.claims if line["learned"]]
     held = [line["claim"] for line in learned if line["holds"]]
-    return Ablation([line["claim"] for line in learned if not line["holds"]], held, run.errors)
+    reached = {line["claim"] for line in run.claims}
+    missed = [name for name in claims_in(notebooks.read(path)) if name not in reached]
+    return Ablation([line["claim"] for line in learned if not line["holds"]], held, missed, run.errors)
+
+
+def claims_in(notebook: Notebook) -> list[str]:
+    """The names of the claims that stand at the top level of a notebook's cells, under no `if`."""
+    names = []
+    for cell in notebook["cells"]:
+        tree = notebooks.parse(cell) if cell["cell_type"] == "code" else None
+        for statement in tree.body if tree is not None else []:
+            call = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "claim":
+                names += [arg.value for arg in call.args[:1] if isinstance(arg, ast.Constant)]
+    return names
 
 
 def untrained(notebook: Notebook) -> Notebook:

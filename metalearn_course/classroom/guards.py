@@ -88,7 +88,17 @@ def prints(cell: Cell) -> bool:
     last = tree.body[-1]
     silent = source(cell).rstrip().endswith(";")
     shows = isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call | ast.Constant | ast.Await)
-    return bool(called & PRINTING) or (shows and not silent)
+    return bool(called & PRINTING) or ((shows or _is_picture(last)) and not silent)
+
+
+def _is_picture(last: ast.AST) -> bool:
+    """`figures.NAME(...)` or `widgets.NAME(...)` as the last expression of a cell."""
+    function = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
+    return (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id in ("figures", "widgets")
+    )
 
 
 def _is_plain_call(node: ast.AST) -> Any:

@@ -90,6 +90,7 @@ def validate_ablation(path: Path) -> Outcome:
     """Without training, no claim about learning holds."""
     found = ablation.ablate(path)
     wrong = [f"{path.name}: {name!r} holds with zero training steps: it claims nothing." for name in found.held]
+    wrong += [f"{path.name}: {name!r} was not reached: a cell before it failed untrained." for name in found.missed]
     said = f"{len(found.failed)} claims about learning fail, as they must"
     if found.errors:
         said += f" ({len(found.errors)} cells could not run without training)"

@@ -12,7 +12,7 @@ from .base import Loss, MetaLearner
 
 
 class MAML(MetaLearner):
-    """Learn a starting point from which a few gradient steps suffice (Finn et al., 2017, algorithm 1).
+    """Learn a starting point from which a few gradient steps suffice (Finn et al., 2017, algorithm 2).
 
     phi is theta_0, the parameters of `learner`. Inner loop: `steps` steps of gradient descent at rate `lr` on the
     support set. Outer loop: the gradient of the query loss, through the inner loop, to theta_0.

@@ -1,4 +1,4 @@
-"""Sine waves: the smallest distribution over tasks that cannot be solved by one function."""
+"""Sine waves: a small distribution over tasks that cannot be solved by one function."""
 
 from __future__ import annotations
 

@@ -320,6 +320,25 @@ def fine_tune_all__wrong__gradients_averaged__mean_of_gradients(start, tasks, st
     return _stacked(params)
 
 
+def fine_tune_all__wrong__gradient_at_start__one_gradient(start, tasks, steps, lr):
+    def fine_tune(support):
+        grads = grad(_squared_error)(start, support)
+        return {name: p - steps * lr * grads[name] for name, p in start.items()}
+
+    return vmap(fine_tune)(tasks.support)
+
+
+def fine_tune_all__wrong__gradient_at_start__wrong_argument(start, tasks, steps, lr):
+    results = []
+    for i in range(len(tasks.support.x)):
+        params = start
+        for _ in range(steps):
+            grads = grad(_squared_error)(start, _support(tasks, i))
+            params = {name: p - lr * grads[name] for name, p in params.items()}
+        results.append(params)
+    return _stacked(results)
+
+
 def fine_tune_all__wrong__uses_query_set__query(start, tasks, steps, lr):
     def fine_tune(task):
         params = start

@@ -53,13 +53,13 @@ def forward(answer: Answer) -> str:
         raise Mistake(
             "no_activation",
             f"{row} gave {show(got[0])}. The first layer gives {show(before[0])}, and the negative number went on into "
-            "the second. Without a ReLU between them, two layers are one straight line: no wave, no digit.",
+            "the second. Without a ReLU between them, two layers are one affine map, as a single layer is.",
         )
     if near(got, right.relu()):
         raise Mistake(
             "activation_on_output",
             f"{row} gave {show(got[0])}; the second layer gives {show(right[0])}. A ReLU behind the last layer cuts "
-            "off every negative output: a class could never be called unlikely, and a wave never dip below zero.",
+            "off every negative output: all low scores become the same 0.",
         )
     if near(got, right.softmax(-1)) or near(got, right.log_softmax(-1)):
         raise Mistake(

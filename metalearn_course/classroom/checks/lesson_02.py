@@ -222,7 +222,7 @@ def best_single_prediction(answer: Answer) -> str:
     minutes=12,
     difficulty=3,
     stretch=True,
-    mistakes=("tasks_chained", "gradients_averaged", "uses_query_set"),
+    mistakes=("tasks_chained", "gradients_averaged", "uses_query_set", "gradient_at_start"),
     hints=(
         "Forget the stack. How would you write `fine_tune(support)`, for one task, so that it changes nothing "
         "outside itself?",
@@ -267,6 +267,13 @@ def fine_tune_all(answer: Answer) -> str:
     one = {"w1": [1.4, 0.8, 1.0], "b1": [0.4, -0.2, 0.0], "w2": [1.4, 0.8, 1.0], "b2": [0.4, -0.2, 0.0]}
     for name, values in one.items():
         expect_close(got[name].flatten(), tensor(values), f"{name} of three tasks after 1 step at rate 0.1")
+    twice = answer(start, tasks, 2, 0.1, like=stack)
+    if near(twice, {name: p + (p - start[name]) for name, p in got.items()}):
+        raise Mistake(
+            "gradient_at_start",
+            f"Two steps moved b2 of task 0 to {show(twice['b2'][0].item())}, exactly twice as far as one step. The "
+            "second step used the gradient at `start` again: take it at the parameters that the first step left.",
+        )
     _expect_many_steps(answer)
     return "every task from the same start, by its own gradient, and vmap carries the stack."
 
