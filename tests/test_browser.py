@@ -177,6 +177,25 @@ def draw_symbol(lab: Lab, symbol: int) -> None:
     )
 
 
+def expect_undo_and_clear(lab: Lab) -> None:
+    """Two strokes, one taken back, then none: by the number of lines on the canvas."""
+    widget = lab.widget("Draw five symbols")
+    canvas = widget.locator("svg.ml-paper")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    strokes = canvas.locator("polyline")
+    for y in (0.3, 0.6):
+        lab.page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + y * box["height"])
+        lab.page.mouse.down()
+        lab.page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + y * box["height"], steps=4)
+        lab.page.mouse.up()
+    assert strokes.count() == 2
+    widget.get_by_role("button", name="undo").click()
+    assert strokes.count() == 1
+    widget.get_by_role("button", name="clear").click()
+    assert strokes.count() == 0
+
+
 def move_slider(lab: Lab, widget: Any, presses: int, key: str = "ArrowRight") -> None:
     slider = widget.locator("input[type=range]").first
     slider.scroll_into_view_if_needed()
@@ -198,6 +217,7 @@ def test_lesson_00_a_drawn_symbol_arrives_in_the_support_set(open_notebook: Any)
     lab.run_all()
     lab.expect_clean()
     assert any("shipped symbols" in json.dumps(o) for o in lab.outputs())
+    expect_undo_and_clear(lab)
     for i in range(10):
         draw_symbol(lab, i % 5)
     status = lab.widget("Draw five symbols").locator(".ml-status")
@@ -235,6 +255,16 @@ def test_lesson_01_the_picture_steps_and_the_star_moves(open_notebook: Any) -> N
     move_slider(lab, widget, 3)
     lab.page.wait_for_timeout(300)
     assert widget.locator("svg").first.inner_html() != before
+    rate = widget.locator("input[type=range]").nth(1)
+    rate.focus()
+    said = widget.locator(".ml-status").inner_text()
+    lab.page.keyboard.press("End")  # the largest rate
+    lab.page.wait_for_function(
+        "said => document.querySelector('[aria-label=\"Training cycle\"] .ml-status').innerText !== said",
+        arg=said,
+        timeout=20_000,
+    )
+    assert "explodes" in widget.locator(".ml-status").inner_text()
     lab.screenshot("01_training_cycle")
     lab.expect_clean()
 
