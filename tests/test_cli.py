@@ -134,6 +134,8 @@ def test_validate_fails_where_something_failed(monkeypatch):
 def test_the_doctor_finds_a_missing_wait_policy_and_a_broken_folder(monkeypatch, learners_folder):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     monkeypatch.setenv("METALEARN_CACHE", str(learners_folder / "file" / "cache"))
+    monkeypatch.delenv("METALEARN_DATA", raising=False)  # reading Omniglot anew would take ten seconds
+    monkeypatch.setenv("METALEARN_OFFLINE", "1")
     learners_folder.mkdir()
     (learners_folder / "file").write_text("", encoding="utf-8")
     findings = list(doctor.examine())

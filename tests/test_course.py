@@ -21,7 +21,7 @@ def test_lesson(path):
     prove(validate.validate_lesson(path))
 
 
-@pytest.mark.parametrize("lesson", map(lesson_of, SOLUTIONS))
+@pytest.mark.parametrize("lesson", [lesson_of(path) for path in SOLUTIONS])
 def test_exercises(lesson, tmp_path, monkeypatch):
     monkeypatch.setenv("METALEARN_HOME", str(tmp_path))
     prove(validate.validate_exercises(lesson))
