@@ -329,6 +329,37 @@ def train__wrong__trains_in_place__leaves(params, batches, lr):
     return params
 
 
+def train__wrong__plus_sign__func_grad(params, batches, lr):
+    for batch in batches:
+        grads = grad(lambda params, batch: losses(params, batch).mean())(params, batch)
+        params = {name: p + lr * grads[name] for name, p in params.items()}
+    return params
+
+
+def train__wrong__plus_sign__gradient_of_minus_the_loss(params, batches, lr):
+    params = {name: p.clone().requires_grad_() for name, p in params.items()}
+    optimizer = torch.optim.SGD(params.values(), lr=lr)
+    for batch in batches:
+        optimizer.zero_grad()
+        (-losses(params, batch).mean()).backward()
+        optimizer.step()
+    return {name: p.detach() for name, p in params.items()}
+
+
+def train__wrong__first_batch_only__return_inside_the_loop(params, batches, lr):
+    for batch in batches:
+        grads = grad(lambda params, batch: losses(params, batch).mean())(params, batch)
+        params = {name: p - lr * grads[name] for name, p in params.items()}
+        return params
+
+
+def train__wrong__first_batch_only__no_loop(params, batches, lr):
+    leaves = {name: p.clone().requires_grad_() for name, p in params.items()}
+    x, y = batches[0]
+    F.cross_entropy(forward__right__matmul(leaves, x), y).backward()
+    return {name: p.detach() - lr * p.grad for name, p in leaves.items()}
+
+
 def train__wrong__raised__no_reduction(params, batches, lr):
     for batch in batches:
         grads = grad(losses)(params, batch)
@@ -427,6 +458,65 @@ def momentum_update__wrong__changes_state_in_place__same_tensors(params, grads, 
     for name, p in params.items():
         new[name] = p - lr * state[name].mul_(momentum).add_(grads[name])
     return new, state
+
+
+def momentum_update__wrong__averages_gradient__comprehensions(params, grads, state, lr, momentum):
+    velocity = {name: momentum * state[name] + (1 - momentum) * g for name, g in grads.items()}
+    return {name: p - lr * velocity[name] for name, p in params.items()}, velocity
+
+
+def momentum_update__wrong__averages_gradient__lerp(params, grads, state, lr, momentum):
+    new, velocity = {}, {}
+    for name, p in params.items():
+        velocity[name] = torch.lerp(grads[name], state[name], momentum)
+        new[name] = p - lr * velocity[name]
+    return new, velocity
+
+
+def momentum_update__wrong__averages_gradient__torch_optim_dampening(params, grads, state, lr, momentum):
+    leaves = {name: p.clone() for name, p in params.items()}
+    optimizer = torch.optim.SGD(leaves.values(), lr=lr, momentum=momentum, dampening=momentum)
+    for name, p in leaves.items():
+        p.grad = grads[name].clone()
+        optimizer.state[p]["momentum_buffer"] = state[name].clone()
+    optimizer.step()
+    return leaves, {name: optimizer.state[p]["momentum_buffer"] for name, p in leaves.items()}
+
+
+def momentum_update__wrong__steps_with_old_velocity__comprehensions(params, grads, state, lr, momentum):
+    velocity = {name: momentum * state[name] + g for name, g in grads.items()}
+    return {name: p - lr * state[name] for name, p in params.items()}, velocity
+
+
+def momentum_update__wrong__steps_with_old_velocity__step_first(params, grads, state, lr, momentum):
+    new, velocity = {}, {name: v.clone() for name, v in state.items()}
+    for name, v in velocity.items():
+        new[name] = torch.sub(params[name], v, alpha=lr)
+        v.mul_(momentum).add_(grads[name])
+    return new, velocity
+
+
+def momentum_update__wrong__steps_with_old_velocity__state_returned_too(params, grads, state, lr, momentum):
+    return {name: p - lr * state[name] for name, p in params.items()}, dict(state)
+
+
+def momentum_update__wrong__swaps_results__comprehensions(params, grads, state, lr, momentum):
+    velocity = {name: momentum * state[name] + g for name, g in grads.items()}
+    return velocity, {name: p - lr * velocity[name] for name, p in params.items()}
+
+
+def momentum_update__wrong__swaps_results__zip(params, grads, state, lr, momentum):
+    pairs = {}
+    for name, p in params.items():
+        v = grads[name].add(state[name], alpha=momentum)
+        pairs[name] = (v, p - lr * v)
+    first, second = zip(*pairs.values(), strict=True)
+    return dict(zip(pairs, first, strict=True)), dict(zip(pairs, second, strict=True))
+
+
+def momentum_update__wrong__wrong_value__gradient_inside_the_product(params, grads, state, lr, momentum):
+    velocity = {name: momentum * (state[name] + g) for name, g in grads.items()}
+    return {name: p - lr * velocity[name] for name, p in params.items()}, velocity
 
 
 def momentum_update__wrong__wrong_type__only_params(params, grads, state, lr, momentum):

@@ -133,7 +133,7 @@ def draw_episode__right__shuffled_sets(images, ways, shots, queries, generator):
     return Task(*sets, task.classes)
 
 
-def draw_episode__right__one_order_for_all_classes(images, ways, shots, queries, generator):
+def draw_episode__wrong__same_examples_for_every_class__one_permutation(images, ways, shots, queries, generator):
     classes = torch.randperm(len(images), generator=generator)[:ways]
     chosen = torch.randperm(images.shape[1], generator=generator)
     x = images[classes]
@@ -269,6 +269,37 @@ def draw_episode__wrong__same_examples_always__queries_only_drawn(images, ways, 
     return _from_order(images, classes, torch.cat([fixed, rest], dim=1), shots)
 
 
+def draw_episode__wrong__same_examples_for_every_class__expanded(images, ways, shots, queries, generator):
+    classes = torch.randperm(len(images), generator=generator)[:ways]
+    order = _order(images, 1, shots + queries, generator).expand(ways, -1)
+    return _from_order(images, classes, order, shots)
+
+
+def draw_episode__wrong__same_examples_for_every_class__seeded_in_the_loop(images, ways, shots, queries, generator):
+    classes = torch.randperm(len(images), generator=generator)[:ways]
+    seed = int(torch.randint(1000, (), generator=generator))
+    rows = []
+    for _ in range(ways):
+        again = torch.Generator().manual_seed(seed)
+        rows.append(torch.randperm(images.shape[1], generator=again)[: shots + queries])
+    return _from_order(images, classes, torch.stack(rows), shots)
+
+
+def draw_episode__wrong__same_examples_for_every_class__shuffled_sets(images, ways, shots, queries, generator):
+    task = draw_episode__wrong__same_examples_for_every_class__one_permutation(images, ways, shots, queries, generator)
+    x, y = task.support
+    order = torch.randperm(len(y), generator=generator)
+    return task._replace(support=Examples(x[order], y[order]))
+
+
+def draw_episode__wrong__same_examples_for_every_class__support_only(images, ways, shots, queries, generator):
+    classes = torch.randperm(len(images), generator=generator)[:ways]
+    order = torch.randperm(images.shape[1], generator=generator)
+    rest = [order[shots:][torch.randperm(len(order) - shots, generator=generator)[:queries]] for _ in range(ways)]
+    support = order[:shots].expand(ways, -1)
+    return _from_order(images, classes, torch.cat([support, torch.stack(rest)], dim=1), shots)
+
+
 def draw_episode__wrong__ignores_generator__global_state(images, ways, shots, queries, generator):
     classes = torch.randperm(len(images))[:ways]
     order = torch.stack([torch.randperm(images.shape[1])[: shots + queries] for _ in range(ways)])
@@ -371,6 +402,35 @@ def episode_loss__wrong__cuts_gradient__adapt_as_preprocessing(meta_learner, dra
     return F.cross_entropy(meta_learner.predict(adapted, task.query.x), task.query.y)
 
 
+def episode_loss__wrong__summed_loss__reduction(meta_learner, draw, generator):
+    task = draw(generator)
+    logits = meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
+    return F.cross_entropy(logits, task.query.y, reduction="sum")
+
+
+def episode_loss__wrong__summed_loss__query_by_query(meta_learner, draw, generator):
+    support, query, _ = draw(generator)
+    log_p = meta_learner.predict(meta_learner.adapt(support), query.x).log_softmax(dim=-1)
+    loss = torch.tensor(0.0)
+    for row, label in zip(log_p, query.y, strict=True):
+        loss = loss - row[label]
+    return loss
+
+
+def episode_loss__wrong__softmax_before_loss__softmax(meta_learner, draw, generator):
+    task = draw(generator)
+    logits = meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
+    return F.cross_entropy(logits.softmax(dim=-1), task.query.y)
+
+
+def episode_loss__wrong__softmax_before_loss__by_hand(meta_learner, draw, generator):
+    support, query, _ = draw(generator)
+    weights = meta_learner.predict(meta_learner.adapt(support), query.x).exp()
+    p = weights / weights.sum(1, keepdim=True)
+    log_p = p - p.logsumexp(1, keepdim=True)
+    return -log_p.gather(1, query.y[:, None]).mean()
+
+
 def confidence_interval__right__standard_error(correct):
     rates = correct.mean(dim=1)
     return rates.mean(), 1.96 * rates.std() / math.sqrt(len(rates))
@@ -429,3 +489,21 @@ def confidence_interval__wrong__one_standard_error__plain(correct):
 def confidence_interval__wrong__one_standard_error__variance(correct):
     rates = correct.mean(1)
     return rates.mean(), torch.sqrt(rates.var(unbiased=False) / len(rates))
+
+
+def confidence_interval__wrong__averages_over_episodes__mean_0(correct):
+    rates = correct.mean(0)
+    return rates.mean(), 1.96 * rates.std() / math.sqrt(len(rates))
+
+
+def confidence_interval__wrong__averages_over_episodes__by_hand(correct):
+    episodes = len(correct)
+    rates = correct.sum(0) / episodes
+    mean = correct.mean()
+    return mean, 1.96 * ((rates - mean).square().mean() / episodes).sqrt()
+
+
+def confidence_interval__wrong__averages_over_episodes__bootstrap(correct):
+    rates = correct.T.mean(1)
+    means = rates[torch.randint(len(rates), (1000, len(rates)))].mean(1)
+    return rates.mean(), 1.96 * means.std()

@@ -180,6 +180,8 @@ def _step(params: Params, grads: Params, lr: float) -> Params:
         "starts_again_each_batch",
         "one_step_for_all",
         "trains_in_place",
+        "plus_sign",
+        "first_batch_only",
     ),
     hints=(
         "Once the first batch has moved the params, where should the gradient of the second batch be taken?",
@@ -215,6 +217,13 @@ def _step_of_one_batch(answer: Answer) -> None:
             f"A batch of one example moved b2 from [0, 0] to {show(got['b2'])}; a batch with the same example twice "
             f"moved it to {show(doubled['b2'])}. Twice the batch, twice the step: losses were summed. Average them.",
         )
+    if near(got, _step(_START, _gradient(_START, _ONE), -1.0)):
+        raise Mistake(
+            "plus_sign",
+            f"One batch, x = [[1, 2]] of class 0, lr = 1: b2 went from [0, 0] to {show(got['b2'])}; expected "
+            f"{show(right['b2'])}. Your step goes along the gradient, where the loss grows, and class 0 became less "
+            "likely: go against it.",
+        )
     start = "From w1 = [[1, 0], [0, 1]] and zeros, with lr = 1"
     expect_close(got, right, f"{start} and one batch, x = [[1, 2]] of class 0: the trained params")
     expect_close(doubled, right, f"{start} and one batch, x = [[1, 2]] of class 0 twice: the trained params")
@@ -241,6 +250,13 @@ def _steps_of_two_batches(answer: Answer) -> None:
             f"{what}: {b2}; expected {show(right['b2'])}. The second step took the first batch's gradient once more: "
             "`backward()` adds to `.grad`. Clear it before every step, or use `torch.func.grad`, which keeps nothing.",
         )
+    if near(got, after_one):
+        raise Mistake(
+            "first_batch_only",
+            f"{what}: b2 ended at {show(got['b2'])}, exactly where the first batch alone leads; with the second it is "
+            f"{show(right['b2'])}. Does the loop go through all of `batches`, and does `return` stand behind the loop "
+            "rather than inside it?",
+        )
     if near(got, _step(_START, at_start[1], lr)):
         raise Mistake(
             "starts_again_each_batch",
@@ -263,7 +279,16 @@ def _steps_of_two_batches(answer: Answer) -> None:
     minutes=10,
     difficulty=2,
     stretch=True,
-    mistakes=("velocity_restarts", "keeps_old_state", "rate_twice", "rate_in_velocity", "changes_state_in_place"),
+    mistakes=(
+        "velocity_restarts",
+        "keeps_old_state",
+        "rate_twice",
+        "rate_in_velocity",
+        "changes_state_in_place",
+        "averages_gradient",
+        "steps_with_old_velocity",
+        "swaps_results",
+    ),
     hints=(
         "What does this update have to remember, so that the next call knows which way it was going?",
         "First the new velocity, from the old one in `state` and the gradient; the rate has no part in it. Then the "
@@ -282,6 +307,12 @@ def momentum_update(answer: Answer) -> str:
         raise Mistake("changes_state_in_place", message, mistake.name) from None
     what = "w1 = 1, gradient 2, velocity 6, lr = 0.1, momentum = 0.5"
     new, velocity = got[0]["w1"].item(), got[1]["w1"].item()
+    if near(new, 5.0) and near(velocity, 0.5):
+        raise Mistake(
+            "swaps_results",
+            f"{what}: the first dict holds {show(new)}, which is the new velocity, and the second {show(velocity)}, "
+            "which is the new w1. Both numbers are right: return them the other way round, (new_params, new_state).",
+        )
     if near(new, 0.8):
         raise Mistake(
             "velocity_restarts",
@@ -300,6 +331,19 @@ def momentum_update(answer: Answer) -> str:
             "rate_twice",
             f"{what}: {became}. The gradient met the rate twice on its way, so it counts 0.01. Multiply by the rate "
             "once, in the step.",
+        )
+    of_more = answer(params, grads, state, 0.1, 0.75, like=(params, state))[1]["w1"].item()
+    if near(velocity, 4.0) and near(of_more, 5.0):  # 0.5 * (6 + 2) is 4 as well, but with 0.75 it is 6
+        raise Mistake(
+            "averages_gradient",
+            f"{what}: {became}. The velocity is an average, 0.5 * 6 + 0.5 * 2, so the gradient counts half. Here only "
+            "the old velocity is multiplied: add the whole gradient, 0.5 * 6 + 2.",
+        )
+    if near(new, 0.4) and (near(velocity, 5.0) or near(velocity, 6.0)):
+        raise Mistake(
+            "steps_with_old_velocity",
+            f"{what}: {became}. The step was 0.1 times 6, the velocity from before this gradient, so the gradient "
+            "comes one step late. First the new velocity, then the step with it.",
         )
     if near(velocity, 3.2):
         raise Mistake(

@@ -129,11 +129,12 @@ def _expect_one_angle(name: str, rows: list[list[tuple[int, int, int]]]) -> None
         "examples_drawn_with_replacement",
         "query_repeats_support",
         "same_examples_always",
+        "same_examples_for_every_class",
         "ignores_generator",
     ),
     hints=(
         "What could a model learn if class 7 were always label 7?",
-        "You need two independent draws: which classes, and, inside each, which examples.",
+        "You need two kinds of draws: once which classes, and then, anew inside each of them, which examples.",
         "`torch.randperm(n, generator=generator)[:ways]` gives different classes. The same line on the examples of a "
         "class gives `shots + queries` different ones; the first `shots` of them are its support.",
     ),
@@ -155,6 +156,7 @@ def draw_episode(answer: Answer) -> str:
     for episode in episodes:
         episode.expect_new_queries()
     _expect_other_examples(episodes)
+    _expect_examples_by_class(episodes)
     images = _numbered(classes=3, examples=4)
     last = _Episode(answer(images, 3, 1, 3, seeded(3), like=_episode_like(images, 3, 1, 3)))
     last.expect_classes(3, 1, 3)
@@ -288,12 +290,42 @@ def _expect_other_examples(episodes: list[_Episode]) -> None:
             )
 
 
+def _expect_examples_by_class(episodes: list[_Episode]) -> None:
+    """In some episode the classes differ in which of their examples were drawn, as support and as queries."""
+    for name in ("support", "query"):
+        drawn = [_places(getattr(episode, name)) for episode in episodes]
+        if all(len(set(places.values())) == 1 for places in drawn):
+            places = drawn[0]
+            (one, chosen), (other, _) = sorted(places.items())[:2]
+            raise Mistake(
+                "same_examples_for_every_class",
+                f"In one episode the {name} examples were {show(list(chosen))} of class {one}, {show(list(chosen))} of "
+                f"class {other} and of every other class; all of {len(episodes)} episodes are like this. Where example "
+                "3 of every class was drawn by the same person, such an episode compares the same few hands "
+                "throughout: draw the examples of each class anew.",
+            )
+
+
+def _places(examples: list[tuple[int, int, int]]) -> dict[int, tuple[int, ...]]:
+    """Which examples of every class these are."""
+    classes = {klass for _, klass, _ in examples}
+    return {klass: tuple(sorted(place for _, one, place in examples if one == klass)) for klass in classes}
+
+
 @exercise(
     lesson="03",
     title="the four steps",
     minutes=7,
     difficulty=2,
-    mistakes=("loss_on_support", "query_inside_adapt", "global_labels", "draws_twice", "cuts_gradient"),
+    mistakes=(
+        "loss_on_support",
+        "query_inside_adapt",
+        "global_labels",
+        "draws_twice",
+        "cuts_gradient",
+        "summed_loss",
+        "softmax_before_loss",
+    ),
     hints=(
         "Formula 3 holds S and B. Which of the two does the model look at before it answers, and about which is it "
         "asked?",
@@ -321,6 +353,7 @@ def episode_loss(answer: Answer) -> str:
     task = _TASKS[0]
     want = meta_learner.objective(task)
     _name_the_mistake(got, want, meta_learner, task)
+    _name_the_reduction(got, want, meta_learner, task)
     expect_close(got, want, "the loss of a 3-way task with 2 shots and 4 queries (the mean cross-entropy)")
     reached = torch.autograd.grad(got, meta_learner.scale, allow_unused=True)[0] if got.requires_grad else None
     full = torch.autograd.grad(want, meta_learner.scale)[0]
@@ -395,13 +428,32 @@ def _name_the_mistake(got: Tensor, want: Tensor, meta_learner: _ClassMeans, task
                     raise Mistake(name, f"The loss should be {show(want.item())}; your {show(got.item())} {says}")
 
 
+def _name_the_reduction(got: Tensor, want: Tensor, meta_learner: _ClassMeans, task: Task) -> None:
+    """The right answers about the right examples, and another number made of them."""
+    queries = len(task.query.y)
+    if near(got, queries * want):
+        raise Mistake(
+            "summed_loss",
+            f"The loss should be {show(want.item())}; your {show(got.item())} is {queries} times that, the sum over "
+            f"the {queries} queries. With more queries a step would grow, though the task is the same: take the mean.",
+        )
+    logits = meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
+    if near(got, F.cross_entropy(logits.softmax(-1), task.query.y)):
+        raise Mistake(
+            "softmax_before_loss",
+            f"The loss should be {show(want.item())}; your {show(got.item())} comes out when the logits pass through a "
+            "softmax first. `F.cross_entropy` takes the softmax itself, and a second one flattens every answer: give "
+            "it what `predict` returns.",
+        )
+
+
 @exercise(
     lesson="03",
     title="an honest interval",
     minutes=10,
     difficulty=3,
     stretch=True,
-    mistakes=("counts_queries", "no_sqrt_n", "one_standard_error"),
+    mistakes=("counts_queries", "no_sqrt_n", "one_standard_error", "averages_over_episodes"),
     hints=(
         "Ask each of 100 episodes a thousand queries instead of ten. How much more do you know about episodes that you "
         "never drew?",
@@ -416,6 +468,15 @@ def confidence_interval(answer: Answer) -> str:
     mean, half = answer(halves, like=like)
     what = "100 episodes of 10 queries, 50 of them all right and 50 all wrong"
     expect_close(mean, 0.5, f"the mean accuracy of {what}")
+    alike = torch.ones(100, 10) * (torch.arange(10) % 2)
+    of_alike = answer(alike, like=like)[1]
+    if near(half, 0.0) and not near(of_alike, 0.0):
+        raise Mistake(
+            "averages_over_episodes",
+            f"{what}: ± {show(half.item())}, as if nothing were left to chance; 100 episodes with the same 5 of 10 "
+            f"right gave ± {show(of_alike.item())}, though they do not differ. Your rates are those of the 10 query "
+            "places, averaged over episodes: average within each episode, over dimension 1.",
+        )
     more_queries = answer(halves.repeat(1, 4), like=like)[1]
     if more_queries < 0.75 * half:
         raise Mistake(
