@@ -132,7 +132,10 @@ def test_stopping_a_loop_leaves_torchs_switches_as_they_were():
         torch.ones(1).requires_grad_()
 
 
-def test_a_real_interrupt_still_interrupts():
+def test_a_real_interrupt_still_interrupts(request):
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, previous))
+
     def function():
         signal.raise_signal(signal.SIGINT)
 
