@@ -3,6 +3,8 @@
 import pytest
 
 from metalearn_course.classroom import validate
+from metalearn_course.classroom.environment import CourseError
+from metalearn_course.classroom.lab import try_lab
 from metalearn_course.classroom.notebooks import find_notebooks, lesson_of
 
 pytestmark = pytest.mark.course
@@ -30,6 +32,16 @@ def test_exercises(lesson, tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", LESSONS, ids=lesson_of)
 def test_no_claim_about_learning_holds_untrained(path):
     prove(validate.validate_ablation(path))
+
+
+def test_jupyterlab_opens(tmp_path, monkeypatch):
+    monkeypatch.setenv("METALEARN_HOME", str(tmp_path))
+    assert try_lab(["--ServerApp.allow_root=True"]) == "JupyterLab opens at notebooks/00_start_here.ipynb"
+
+
+def test_jupyterlab_that_stops_at_once_says_why():
+    with pytest.raises(CourseError, match=r"JupyterLab stopped at once: .*no_such_folder"):
+        try_lab(["--ServerApp.allow_root=True", "--ServerApp.root_dir=no_such_folder"])
 
 
 def test_build():

@@ -6,6 +6,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from importlib.util import find_spec
@@ -67,9 +68,8 @@ def try_lab(more: list[str], seconds: float = 120) -> str:
         port = probe.getsockname()[1]
     root, token = repository(), secrets.token_hex(16)
     command = [*lab_command(root, False, port), f"--IdentityProvider.token={token}", *more]
-    server = subprocess.Popen(
-        command, env=kernel_environment(), cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    messages = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (closed below)
+    server = subprocess.Popen(command, env=kernel_environment(), cwd=root, stdout=messages, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and server.poll() is None:
@@ -80,8 +80,14 @@ def try_lab(more: list[str], seconds: float = 120) -> str:
             except OSError:
                 time.sleep(0.3)
     finally:
+        stopped = server.poll() is not None
         server.terminate()
         server.wait(timeout=30)
+        messages.seek(0)
+        last = messages.read().strip().rpartition("\n")[2]
+        messages.close()
+    if stopped:
+        raise CourseError(f"JupyterLab stopped at once: {last} (`metalearn lab` passes further options on to it.)")
     raise CourseError(
         f"JupyterLab did not serve {FIRST} within {seconds:.0f} s; run `metalearn lab` to see its messages."
     )
