@@ -6,17 +6,14 @@ $METALEARN_DATA; without it those rows are left out.
 
 import contextlib
 import io
-import json
 import os
 import tempfile
 import time
-from pathlib import Path
 
 import torch
+from results import save
 
-from metalearn_course.tasks import Characters, Episodes, characters
-
-RESULTS = Path(__file__).parent / "results" / "data.json"
+from metalearn_course import Characters, Episodes, NearestNeighbor, characters, evaluate
 
 
 def timed(source: str) -> tuple[Characters, float]:
@@ -26,19 +23,11 @@ def timed(source: str) -> tuple[Characters, float]:
     return data, time.perf_counter() - start
 
 
-def nearest_pixels(
-    data: Characters, ways: int = 5, within_alphabet: bool = False, episodes: int = 2_000
-) -> list[float]:
-    """Accuracy of the nearest support image, in percent, and its 95% interval over episodes."""
-    distribution = Episodes(data, ways, 1, 15, "test", within_alphabet)
-    generator = torch.Generator().manual_seed(0)
-    right = []
-    for _ in range(episodes // 100):
-        tasks = distribution.sample(100, generator)
-        nearest = torch.cdist(tasks.query.x.flatten(2), tasks.support.x.flatten(2)).argmin(-1)
-        right.append((tasks.support.y.gather(1, nearest) == tasks.query.y).float().mean(1))
-    accuracy = 100 * torch.cat(right)
-    return [round(accuracy.mean().item(), 2), round(1.96 * accuracy.std().item() / len(accuracy) ** 0.5, 2)]
+def nearest_pixels(data: Characters, ways: int = 5, within_alphabet: bool = False) -> list[float]:
+    """Accuracy of the nearest support image, in percent, and its 95% interval over 2,000 episodes."""
+    episodes = Episodes(data, ways, 1, 15, "test", within_alphabet)
+    result = evaluate(NearestNeighbor(), episodes, episodes=2_000)
+    return [round(100 * result.mean, 2), round(100 * result.interval, 2)]
 
 
 def measure(data: Characters) -> dict[str, object]:
@@ -56,7 +45,7 @@ def measure(data: Characters) -> dict[str, object]:
         ),
         "pixel nearest neighbor, 5-way 1-shot, test, %": nearest_pixels(data),
         "pixel nearest neighbor, 5-way 1-shot within an alphabet, test, %": nearest_pixels(data, within_alphabet=True),
-        "pixel nearest neighbor, 20-way 1-shot, test, %": nearest_pixels(data, ways=20, episodes=400),
+        "pixel nearest neighbor, 20-way 1-shot, test, %": nearest_pixels(data, ways=20),
     }
 
 
@@ -77,8 +66,7 @@ def main() -> None:
         for what, value in rows.items():
             shown = f"{value[0]} ± {value[1]}" if isinstance(value, list) else value
             print(f"    {what:<66} {shown}")
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8", newline="\n")
+    save("data", results)
 
 
 if __name__ == "__main__":

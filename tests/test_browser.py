@@ -26,7 +26,6 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 ARTIFACTS = repository() / "artifacts"
-LESSONS = sorted(path.stem for path in (repository() / "notebooks").glob("*.ipynb"))
 TOKEN = "course"
 PLAIN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
@@ -129,6 +128,8 @@ class Lab:
         bad = [o for o in self.outputs() if o["output_type"] == "error" or o.get("name") == "stderr"]
         assert not bad, bad[:2]
         assert not self.complaints, self.complaints
+        mute = self.page.locator(".jp-OutputArea-output img:not([alt]), .jp-OutputArea-output img[alt='']").count()
+        assert mute == 0, f"{mute} pictures that a screen reader cannot read"
 
     def widget(self, label: str) -> Any:
         found = self.page.locator(f'.jp-OutputArea [aria-label^="{label}"]').first
@@ -196,12 +197,12 @@ def expect_undo_and_clear(lab: Lab) -> None:
     assert strokes.count() == 0
 
 
-def move_slider(lab: Lab, widget: Any, presses: int, key: str = "ArrowRight") -> None:
+def move_slider(lab: Lab, widget: Any, presses: int) -> None:
     slider = widget.locator("input[type=range]").first
     slider.scroll_into_view_if_needed()
     slider.focus()
     for _ in range(presses):
-        lab.page.keyboard.press(key)
+        lab.page.keyboard.press("ArrowRight")
 
 
 def test_jupyterlab_opens_at_the_course(browser: Any, server: str) -> None:

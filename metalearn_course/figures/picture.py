@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -69,8 +70,10 @@ class Picture:
             self.png = packed.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        """The PNG and its words as metadata, and again as HTML: JupyterLab and nbconvert show no words otherwise."""
         encoded = base64.b64encode(self.png).decode("ascii")
-        return {"image/png": encoded, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        html = f'<img src="data:image/png;base64,{encoded}" alt="{escape(self.alt)}">'
+        return {"text/html": html, "image/png": encoded, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
     def __repr__(self) -> str:
         return self.alt

@@ -56,8 +56,9 @@ def stack_tasks(tasks: Sequence[Task]) -> Task:
 
 
 def check_tasks(tasks: Task) -> None:
-    """Refuse, on the stack, what code for one task cannot see under vmap: there a label
-    7 of 5 silently becomes a row of zeros, and a class without an example 0/0, NaN.
+    """Refuse, on the stack, what code for one task cannot see under vmap.
+
+    There a label 7 of 5 silently becomes a row of zeros, and a class without an example 0/0, NaN.
     """
     for name, (x, y) in (("support", tasks.support), ("query", tasks.query)):
         if y.ndim < 2 or x.shape[:2] != y.shape[:2]:

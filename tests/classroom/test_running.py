@@ -87,7 +87,19 @@ def test_a_claim_that_holds_untrained_is_named(tmp_path):
     run = under_nbclient(path)
     assert run.errors == [] and [line["holds"] for line in run.claims] == [True, True, True]
     found = ablate(path)
-    assert (found.failed, found.held, found.errors) == (["learned"], ["empty"], [])
+    assert (found.failed, found.held, found.missed, found.errors) == (["learned"], ["empty"], [], [])
+
+
+@pytest.mark.course
+def test_a_claim_that_is_not_reached_untrained_is_named(tmp_path):
+    path = write(
+        tmp_path / "02_x.ipynb",
+        code("train", "for step in range(10):\n    loss = 0.5", "training"),
+        code("claims", "from metalearn_course import claim\nclaim('learned', loss, below=1.0)"),
+    )
+    assert under_nbclient(path).errors == []
+    found = ablate(path)
+    assert (found.failed, found.held, found.missed) == ([], [], ["learned"]) and len(found.errors) == 1
 
 
 @pytest.mark.course

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from html.parser import HTMLParser
 
 import pytest
 import torch
@@ -20,6 +21,15 @@ from metalearn_course.meta_learners import MAML, FineTuned
 from metalearn_course.tasks import Characters, Episodes, Sinusoids
 from metalearn_course.tasks.task import one_task
 from metalearn_course.update_rules import SGD, unroll
+
+
+def images_in(page: str) -> list[dict[str, str | None]]:
+    """The attributes of every `img` of a page, as a browser would read them."""
+    found: list[dict[str, str | None]] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append(dict(attributes)) if tag == "img" else None
+    parser.feed(page)
+    return found
 
 
 def generator() -> torch.Generator:
@@ -99,6 +109,8 @@ def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
     assert png == picture.png == again.png
     assert png.startswith(b"\x89PNG") and len(png) < 80_000
     assert metadata["image/png"]["alt"] == data["text/plain"] == picture.alt == again.alt
+    [image] = images_in(data["text/html"])
+    assert image["alt"] == picture.alt and image["src"] == "data:image/png;base64," + data["image/png"]
     assert SAID[name] in picture.alt
 
 
