@@ -51,9 +51,9 @@ def start() -> None:
 @app.command()
 def doctor() -> None:
     """Say whether this machine is ready, and what to do where it is not."""
-    from metalearn_course.doctor import doctor as examine
+    from metalearn_course.doctor import report
 
-    raise typer.Exit(0 if examine() else 1)
+    raise typer.Exit(0 if report() else 1)
 
 
 @app.command()

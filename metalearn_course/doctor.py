@@ -26,8 +26,13 @@ class Finding(NamedTuple):
     text: str
 
 
-def doctor() -> bool:
-    """Print what was found, and whether the course can run here."""
+def doctor() -> None:
+    """Print what was found."""
+    report()
+
+
+def report() -> bool:
+    """Print what was found; whether the course can run here."""
     findings = list(examine())
     for finding in findings:
         say(f"{finding.mark} {finding.text}")
