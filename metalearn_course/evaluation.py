@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from .meta_learners.base import MetaLearner
+from .meta_learners.reader import Reader
 from .tasks.task import Examples, Task, TaskDistribution
 
 _CHUNK = 25
@@ -91,6 +92,50 @@ def evaluate(
         protocol=f"{tasks.protocol}, {episodes} tasks",
         dependencies=dependencies(meta_learner, tasks),
     )
+
+
+class InstanceAccuracy(NamedTuple):
+    """Entry i of `mean` and of `interval` (95% over episodes) is for examples of a class seen i times before."""
+
+    mean: list[float]
+    interval: list[float]
+    chance: float
+
+
+def instance_accuracy(
+    reader: Reader, tasks: TaskDistribution, *, episodes: int = 600, seed: int = 1
+) -> InstanceAccuracy:
+    """Accuracy by how often a class was seen, along sequences of a support set and then its queries.
+
+    Santoro et al. (2016) report it: their 2nd instance is entry 1. At the first, nothing better than chance is
+    possible; towards the end a reader can gain from counting, too, when every class comes equally often.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    right, seen = [], []
+
+    def sequence(task: Task) -> tuple[Tensor, Tensor]:
+        examples = reader.sequence(task)
+        logits = reader.read(examples.x, reader.labels_before(examples))
+        before = (examples.y[:, None] == examples.y).tril(-1).sum(-1)
+        return logits.argmax(-1) == examples.y, before
+
+    with _mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for size in _chunks(episodes):
+            batch = tasks.sample(size, generator)
+            for kept, part in zip((right, seen), reader.over_tasks(sequence, batch), strict=True):
+                kept.append(part)
+    correct, before = torch.cat(right).float(), torch.cat(seen)
+    mean, interval = [], []
+    for i in range(int(before.max()) + 1):
+        here = before == i
+        has_some = here.any(1)
+        if has_some.float().mean() < 0.5:
+            break
+        per_episode = ((correct * here).sum(1) / here.sum(1))[has_some]
+        mean.append(per_episode.mean().item())
+        interval.append(1.96 * per_episode.std().item() / math.sqrt(len(per_episode)))
+    return InstanceAccuracy(mean, interval, 1 / batch.classes.shape[-1])
 
 
 def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def linear(inputs: int, outputs: int) -> nn.Module:
@@ -34,6 +36,29 @@ def conv4(outputs: int | None, width: int = 64, norm: str = "group") -> nn.Modul
     "batch"    statistics of the batch, always: an answer depends on the other images in it;
     "running"  statistics of the batch in training, running averages in eval mode; refused inside vmap.
     """
+    blocks: list[nn.Module] = []
+    for inputs in (1, width, width, width):
+        blocks += [nn.Conv2d(inputs, width, 3, padding=1), _norm(norm, width), nn.ReLU(), nn.MaxPool2d(2)]
+    head = [] if outputs is None else [nn.Linear(width, outputs)]
+    return nn.Sequential(Images(), *blocks, nn.Flatten(), *head)
+
+
+def conv_strided(outputs: int | None, widths: Sequence[int] = (32, 32, 64), norm: str = "group") -> nn.Module:
+    """Blocks of 3x3 convolution with stride 2, norm and ReLU, then one linear layer: several times faster than conv4.
+
+    x: (n, 1, 28, 28). Returns (n, outputs), or the last feature maps (n, widths[-1], h, w) where `outputs` is None.
+    The norm is as in `conv4`.
+    """
+    blocks: list[nn.Module] = []
+    size = 28
+    for inputs, width in pairwise((1, *widths)):
+        blocks += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), _norm(norm, width), nn.ReLU()]
+        size = (size + 1) // 2
+    head = [] if outputs is None else [nn.Flatten(), nn.Linear(widths[-1] * size**2, outputs)]
+    return nn.Sequential(Images(), *blocks, *head).to(memory_format=torch.channels_last)  # twice as fast on a CPU
+
+
+def _norm(norm: str, width: int) -> nn.Module:
     norms: dict[str, Callable[[], nn.Module]] = {
         "group": lambda: nn.GroupNorm(max(1, width // 8), width),
         "batch": lambda: nn.BatchNorm2d(width, track_running_stats=False),
@@ -41,9 +66,30 @@ def conv4(outputs: int | None, width: int = 64, norm: str = "group") -> nn.Modul
     }
     if norm not in norms:
         raise ValueError(f"norm={norm!r} is unknown; choose one of {', '.join(map(repr, norms))}.")
-    blocks: list[nn.Module] = []
-    for i in range(4):
-        conv = nn.Conv2d(1 if i == 0 else width, width, 3, padding=1)
-        blocks += [conv, norms[norm](), nn.ReLU(), nn.MaxPool2d(2)]
-    head = [] if outputs is None else [nn.Linear(width, outputs)]
-    return nn.Sequential(*blocks, nn.Flatten(), *head)
+    return norms[norm]()
+
+
+class Images(nn.Module):
+    """Lets images of the one size pass that an encoder was made for."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1:] != (1, 28, 28):
+            raise ValueError(
+                f"The encoder got images of shape {tuple(x.shape[1:])}; it was made for (1, 28, 28). Resize them."
+            )
+        return x
+
+
+class Frozen(nn.Module):
+    """A copy of a trained module that meta-training leaves as it is: no gradients, always in eval mode."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> Frozen:
+        return super().train(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.module(x)

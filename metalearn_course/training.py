@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +26,11 @@ _SAVE_EVERY = 500
 
 @dataclass
 class History:
-    """What meta-training left behind: the mean meta-loss of every step, and the seconds it took."""
+    """What meta-training left behind: the mean meta-loss of every step, the seconds, the snapshots asked for."""
 
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    snapshots: dict[int, Params] = field(default_factory=dict)
 
 
 def meta_train(
@@ -43,12 +44,14 @@ def meta_train(
     anneal: bool = False,
     estimator: Estimator | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    snapshots: Collection[int] = (),
     progress: bool = True,
 ) -> History:
     """Minimize the mean objective over `tasks` by `steps` steps of Adam, each on a fresh batch of `meta_batch` tasks.
 
     anneal: let the rate `lr` fall linearly to 0. checkpoint: a file to save to, and to resume from when it exists;
-    a resumed run continues bit for bit. An interrupt stops after the current step and keeps what was learned. A loss
+    a resumed run continues bit for bit. snapshots: numbers of steps, 0 being the start, after which to keep a copy of
+    the state, for pictures. An interrupt stops after the current step and keeps what was learned. A loss
     or gradient that is not finite raises FloatingPointError and leaves everything as of the last good step.
     """
     if steps < 0 or meta_batch < 1:
@@ -59,7 +62,7 @@ def meta_train(
         raise ValueError(f"{name} has no parameters to meta-train; use it in evaluate as it is.")
     if os.environ.get("METALEARN_ABLATE") == "1":
         print(f"{name}: 0 of {steps:,} steps (training is switched off by METALEARN_ABLATE)")
-        return History()
+        return History(snapshots={0: _state(meta_learner)} if 0 in snapshots else {})
     estimator = Backpropagation() if estimator is None else estimator
     run = _Run(
         meta_learner,
@@ -84,6 +87,8 @@ def meta_train(
             run.save(path)  # a file that cannot be written is better known before the first step
         first, began = run.step, time.perf_counter() - run.history.seconds
         meta_learner.train()
+        if run.step in snapshots:
+            run.history.snapshots[run.step] = _state(meta_learner)
         try:
             for _ in _bar(range(first, steps), name, progress):
                 if anneal:
@@ -100,6 +105,8 @@ def meta_train(
                 run.history.losses.append(losses.mean().item())
                 run.history.seconds = time.perf_counter() - began
                 run.step += 1
+                if run.step in snapshots:
+                    run.history.snapshots[run.step] = _state(meta_learner)
                 if path is not None and run.step % _SAVE_EVERY == 0:
                     run.save(path)
                 if interrupted.is_set():
@@ -204,6 +211,10 @@ class _Run:
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
         return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **modules}
+
+
+def _state(meta_learner: MetaLearner) -> Params:
+    return {name: tensor.clone() for name, tensor in meta_learner.state_dict().items()}
 
 
 def _refuse_nonfinite(

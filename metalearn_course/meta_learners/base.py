@@ -44,6 +44,23 @@ class MetaLearner(nn.Module):
         """The answers for one task's (embedded) inputs: (m, ...) -> (m, outputs)."""
         raise NotImplementedError(f"{type(self).__name__} needs predict(adapted, x): the answers for inputs x.")
 
+    def one_hot(self, examples: Examples, ways: int | None = None) -> Tensor:
+        """The labels of one task's examples as rows with a single one: (n, ways).
+
+        ways: what a method with a fixed number of outputs was built for; episodes may have fewer, but not more.
+        """
+        if examples.y.is_floating_point():
+            raise TypeError(
+                f"{type(self).__name__} tells classes apart; the labels have dtype {examples.y.dtype}. Give labels "
+                f"0, 1, ... as torch.int64 (y.long())."
+            )
+        if ways is not None and self.ways > ways:
+            raise ValueError(
+                f"{type(self).__name__} was built for {ways} ways; the episodes have {self.ways}. "
+                f"Build it with ways={self.ways}."
+            )
+        return F.one_hot(examples.y, ways or self.ways).to(examples.x)
+
     def objective(self, task: Task) -> Tensor:
         """What meta-training minimizes on one task: a scalar."""
         return self.loss(self.predict(self.adapt(task.support), task.query.x), task.query.y)

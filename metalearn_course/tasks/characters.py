@@ -1,13 +1,16 @@
 """Handwritten characters: real Omniglot where it can be had, and otherwise glyphs of many scripts."""
 
+from __future__ import annotations
+
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..learners import Frozen
 from . import omniglot
 from .omniglot import OMNIGLOT, Archive, Packed
 
@@ -21,7 +24,8 @@ class Characters:
     """Images of characters, sorted by class, and which classes are for training, validation and test.
 
     images: uint8 (classes, examples, 28, 28), ink 255 on paper 0. `alphabets` and `names` hold one text per class,
-    `splits` int64 class ids. `split` says how the classes were split: "alphabets" or "random".
+    `splits` int64 class ids. `split` says how the classes were split: "alphabets" or "random". `features`, float
+    (classes, examples, d), are what a frozen encoder makes of the images; where they are given, episodes hold them.
     """
 
     images: Tensor
@@ -30,6 +34,7 @@ class Characters:
     splits: dict[str, Tensor]
     source: str
     split: str = field(default="alphabets", kw_only=True)
+    features: Tensor | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         images = self.images
@@ -78,6 +83,19 @@ class Characters:
                     )
                 owners[i] = name
 
+    def embedded(self, encoder: nn.Module) -> Characters:
+        """The same characters, every image turned into features once, in eval mode, to be trained on many times."""
+        frozen, images = Frozen(encoder), self.images.flatten(0, 1)
+        with torch.no_grad():
+            features = torch.cat([frozen(as_input(part)) for part in images.split(1000)])
+        return replace(self, features=features.unflatten(0, self.images.shape[:2]))
+
+    def inputs(self, places: Tensor) -> Tensor:
+        """x at places (class * examples + example) of any shape: images (..., 1, 28, 28), or features (..., d)."""
+        if self.features is not None:
+            return self.features.flatten(0, 1)[places]
+        return as_input(self.images.flatten(0, 1)[places])
+
     def __str__(self) -> str:
         classes, examples = self.images.shape[:2]
         parts = ", ".join(f"{name} {len(ids):,}" for name, ids in self.splits.items())
@@ -88,6 +106,11 @@ class Characters:
         )
 
     __repr__ = __str__
+
+
+def as_input(images: Tensor) -> Tensor:
+    """Stored images (..., 28, 28), ink 255, as an encoder's input (..., 1, 28, 28): 0 paper, 1 ink."""
+    return images.float().div_(255).unsqueeze(-3)
 
 
 def characters(

@@ -64,7 +64,10 @@ class Episodes:
         return f"{self.ways}-way {self.shots}-shot, {queries}, {data}, {self.split} split{within}"
 
     def sample(self, tasks: int, generator: Generator) -> Task:
-        """A stack of `tasks` episodes: x (tasks, ways * n, 1, 28, 28), 0 paper and 1 ink, and y (tasks, ways * n)."""
+        """A stack of `tasks` episodes: x (tasks, ways * n, 1, 28, 28), 0 paper and 1 ink, and y (tasks, ways * n).
+
+        Where the characters are embedded, x holds features instead: (tasks, ways * n, d).
+        """
         images = self.characters.images
         classes = self._draw_classes(tasks, generator)
         drawn = self.shots + self.queries
@@ -102,5 +105,4 @@ class Episodes:
         tasks = len(classes)
         flat = (classes[..., None] * self.characters.images.shape[1] + chosen).flatten(1)
         shuffled = torch.rand(flat.shape, generator=generator).argsort(-1)
-        x = self.characters.images.flatten(0, 1)[flat.gather(1, shuffled)]
-        return Examples(x.float().div_(255).unsqueeze(2), labels.reshape(tasks, -1).gather(1, shuffled))
+        return Examples(self.characters.inputs(flat.gather(1, shuffled)), labels.reshape(tasks, -1).gather(1, shuffled))

@@ -1,0 +1,43 @@
+"""A recurrent network that reads its training set (Hochreiter et al., 2001; Santoro et al., 2016, its baseline)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .reader import Reader
+
+State = tuple[Tensor, Tensor]
+
+
+class LSTMReader(Reader):
+    """An LSTM over (x_t, y_{t-1}): its weights learn how to learn, its state is what was learned.
+
+    Hochreiter et al. (2001) trained one to learn functions from examples; as a few-shot classifier it is the
+    baseline of Santoro et al. (2016). The four gates are written out: h is the short memory, c the long one.
+    """
+
+    def __init__(self, features: int, ways: int, hidden: int = 128, embedding: nn.Module | None = None) -> None:
+        super().__init__(features, ways, embedding)
+        self.hidden = hidden
+        self.gates = nn.Linear(features + ways + hidden, 4 * hidden)
+        self.answer = nn.Linear(hidden, ways)
+
+    def start(self) -> State:
+        zeros = self.gates.weight.new_zeros(self.hidden)
+        return zeros, zeros
+
+    def step(self, state: State, x: Tensor, y_before: Tensor) -> tuple[State, Tensor]:
+        h, c = lstm_cell(self.gates, torch.cat([x, y_before]), state)
+        return (h, c), self.answer(h)
+
+
+def lstm_cell(gates: nn.Linear, x: Tensor, state: State) -> State:
+    """One step of an LSTM: x (inputs,), state (h, c), each (hidden,). `gates` maps [x, h] to 4 * hidden numbers.
+
+    The order is input, forget, candidate, output, as in nn.LSTMCell, which has no vmap rule.
+    """
+    h, c = state
+    i, f, g, o = gates(torch.cat([x, h])).chunk(4)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c

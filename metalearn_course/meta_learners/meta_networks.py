@@ -1,0 +1,84 @@
+"""Fast weights made from the gradients of a support loss: Meta Networks (Munkhdalai and Yu, 2017), reduced."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import grad, vmap
+
+from ..learners import Frozen
+from ..tasks.task import Examples
+from .base import MetaLearner
+
+
+class FastWeights(NamedTuple):
+    """One key (n, d) and one set of fast weights for each support example: (n, hidden, d) and (n, ways, hidden)."""
+
+    keys: Tensor
+    hidden: Tensor
+    answer: Tensor
+
+
+class MetaNetworks(MetaLearner):
+    """Each support example leaves its gradient behind, turned into fast weights; a query gathers them by attention.
+
+    A base learner with slow weights meets every support example and takes the gradient of its loss. A small network,
+    the same for every weight, turns a gradient into a fast weight; a query gathers the fast weights of the examples
+    that it resembles, by attention over cosines; and each layer adds what its slow and its fast weights say
+    (Munkhdalai and Yu, 2017, section 3; "layer augmentation", figure 2).
+
+    Reduced to that idea: the paper also makes fast weights for the function that represents images, from a
+    representation loss; here its features come from `embedding`, which stays frozen.
+    """
+
+    def __init__(
+        self, features: int, ways: int, hidden: int = 32, sharpness: float = 10.0, embedding: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.outputs = ways
+        self.sharpness = sharpness
+        self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
+        self.key = nn.Linear(features, features)
+        self.hidden = nn.Linear(features, hidden, bias=False)
+        self.answer = nn.Linear(hidden, ways, bias=False)
+        self.fast = nn.Sequential(nn.Linear(2, 20), nn.ReLU(), nn.Linear(20, 1))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""
+        return x if x.shape[1:] == (self.features,) else self.embedding(x)
+
+    def support_loss(self, slow: tuple[Tensor, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        """The base learner's loss on one example (d,), with slow weights only."""
+        hidden, answer = slow
+        return self.loss(answer @ (hidden @ x).relu(), y)
+
+    def adapt(self, support: Examples) -> FastWeights:
+        """Every support example's key, and its gradient turned into fast weights."""
+        slow = self.hidden.weight, self.answer.weight
+        gradients = vmap(grad(self.support_loss), in_dims=(None, 0, 0))(
+            slow, support.x, self.one_hot(support, self.outputs)
+        )
+        return FastWeights(self.key(support.x), *(self.fast(log_and_sign(g)).squeeze(-1) for g in gradients))
+
+    def predict(self, adapted: FastWeights, x: Tensor) -> Tensor:
+        cosines = F.normalize(self.key(x), dim=-1) @ F.normalize(adapted.keys, dim=-1).T
+        attention = (self.sharpness * cosines).softmax(-1)
+        fast_hidden = torch.einsum("mn,nhd->mhd", attention, adapted.hidden)
+        fast_answer = torch.einsum("mn,nwh->mwh", attention, adapted.answer)
+        h = self.hidden(x).relu() + torch.einsum("mhd,md->mh", fast_hidden, x).relu()
+        return (self.answer(h) + torch.einsum("mwh,mh->mw", fast_answer, h))[:, : self.ways]
+
+
+def log_and_sign(g: Tensor, p: float = 7.0) -> Tensor:
+    """A gradient of any size as two numbers of about size one, in a new last dimension (Andrychowicz et al., 2016).
+
+    (log|g| / p, sign g) where |g| >= e^-p, and (-1, e^p g) below; section "Gradient preprocessing" of the appendix.
+    """
+    large = g.abs() >= math.exp(-p)
+    size = torch.where(large, g.abs().clamp_min(math.exp(-p)).log() / p, -1.0)
+    return torch.stack([size, torch.where(large, g.sign(), math.exp(p) * g)], dim=-1)

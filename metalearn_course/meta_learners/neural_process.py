@@ -1,0 +1,48 @@
+"""A set of examples, averaged into one vector: conditional neural processes (Garnelo et al., 2018)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..learners import mlp
+from ..tasks.task import Examples, Task
+from .base import Loss, MetaLearner
+
+_LEAST = 0.1  # of a standard deviation: the likelihood of a point is bounded, as in the authors' code
+
+
+class NeuralProcess(MetaLearner):
+    """Turn every support example into a vector, average the vectors, and predict from the average.
+
+    phi is an encoder h and a decoder g: r = mean over S of h(x_i, y_i), and g(x, r) gives a mean and a standard
+    deviation at x, trained by the Gaussian likelihood (Garnelo et al., 2018, equations 1 to 3 and 5). Neither the order
+    of the support set nor repeating all of it changes r. The loss is over support and query points together, as in
+    the paper: a point that was given should be predicted, too.
+    """
+
+    def __init__(self, inputs: int = 1, outputs: int = 1, width: int = 128, loss: Loss = F.mse_loss) -> None:
+        super().__init__(loss)
+        self.encoder = mlp(inputs + outputs, width, width, width)
+        self.decoder = mlp(inputs + width, width, width, 2 * outputs)
+
+    def adapt(self, support: Examples) -> Tensor:
+        """r (width,), what the support set says."""
+        return self.encoder(torch.cat([support.x, support.y], dim=-1)).mean(0)
+
+    def distribution(self, r: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of y at x (m, inputs): each (m, outputs)."""
+        mean, raw = self.decoder(torch.cat([x, r.expand(len(x), -1)], dim=-1)).chunk(2, dim=-1)
+        return mean, _LEAST + (1 - _LEAST) * F.softplus(raw)
+
+    def predict(self, r: Tensor, x: Tensor) -> Tensor:
+        return self.distribution(r, x)[0]
+
+    def objective(self, task: Task) -> Tensor:
+        """Minus the mean Gaussian log-likelihood of all points, given the support set."""
+        x, y = torch.cat([task.support.x, task.query.x]), torch.cat([task.support.y, task.query.y])
+        mean, deviation = self.distribution(self.adapt(task.support), x)
+        return (((y - mean) / deviation).square() / 2 + deviation.log() + math.log(2 * math.pi) / 2).mean()

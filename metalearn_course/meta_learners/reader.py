@@ -1,0 +1,82 @@
+"""The learner as a program that reads its training set: one example after another, each beside the label before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import vmap
+
+from ..learners import Frozen
+from ..tasks.task import Examples, Task
+from .base import MetaLearner
+
+
+class Reader(MetaLearner):
+    """Reads (x_t, y_{t-1}) and says y_t: the label comes one step after its image (Santoro et al., 2016, figure 1).
+
+    phi is what reads; `embedding`, if given, turns images into features of size `features` and stays frozen. A method
+    writes `start` and `step`, or `read` for a whole sequence at once. A reader is built for up to `ways` classes. It
+    is trained on every step of a sequence: the support set and then the query set of an episode, in their order. What
+    it has learned depends on the order of the support set.
+    """
+
+    order_matters = True
+
+    def __init__(self, features: int, ways: int, embedding: nn.Module | None = None) -> None:
+        super().__init__()
+        self.length = 15
+        self.features = features
+        self.outputs = ways
+        self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""
+        return x if x.shape[1:] == (self.features,) else self.embedding(x)
+
+    def start(self) -> Any:
+        """The state before the first example."""
+        raise NotImplementedError(f"{type(self).__name__} needs start(): the state before the first example.")
+
+    def step(self, state: Any, x: Tensor, y_before: Tensor) -> tuple[Any, Tensor]:
+        """One example (d,) beside the label before it, one-hot (ways,): the state after it, and logits (ways,)."""
+        raise NotImplementedError(f"{type(self).__name__} needs step(state, x, y_before): one example read.")
+
+    def read(self, x: Tensor, y_before: Tensor) -> Tensor:
+        """The logits (T, ways) at every step of one sequence x (T, d), y_before (T, ways)."""
+        state, logits = self.start(), []
+        for t in range(len(x)):
+            state, answer = self.step(state, x[t], y_before[t])
+            logits.append(answer)
+        return torch.stack(logits)
+
+    def sequence(self, task: Task) -> Examples:
+        """The first `length` examples of an episode, support set before query set.
+
+        Draw more shots than are read, or counting tells which classes must still come: a shortcut that is learned
+        long before reading is.
+        """
+        return Examples(*(torch.cat(parts)[: self.length] for parts in zip(task.support, task.query, strict=True)))
+
+    def objective(self, task: Task) -> Tensor:
+        """The mean cross-entropy over all steps of the sequence, from the first, which can only be a guess."""
+        sequence = self.sequence(task)
+        return self.loss(self.read(sequence.x, self.labels_before(sequence)), sequence.y)
+
+    def adapt(self, support: Examples) -> Any:
+        """The state after the support set, and its last label, which no step has read yet."""
+        state = self.start()
+        for x, y_before in zip(support.x, self.labels_before(support), strict=True):
+            state, _ = self.step(state, x, y_before)
+        return state, self.one_hot(support, self.outputs)[-1]
+
+    def predict(self, adapted: Any, x: Tensor) -> Tensor:
+        """Each query is the next step of the same sequence: the logits (m, ways) know nothing of other queries."""
+        state, last = adapted
+        return vmap(lambda one: self.step(state, one, last)[1][: self.ways])(x)
+
+    def labels_before(self, examples: Examples) -> Tensor:
+        """The label of the step before, one-hot (T, ways); zeros at the first step."""
+        return F.pad(self.one_hot(examples, self.outputs), (0, 0, 1, 0))[:-1]
