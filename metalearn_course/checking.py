@@ -59,7 +59,9 @@ def check_meta_learner(make: Callable[[], MetaLearner], tasks: TaskDistribution 
 
     1. vmap over a stack equals a loop over its tasks.   2. `fit` on raw inputs equals the stack.
     3. The same seed gives the same result.              4. An answer does not depend on the order of the queries.
-    5. The meta-gradient equals finite differences.      6. A resumed training continues bit for bit.
+    5. The meta-gradient equals finite differences,      6. A resumed training continues bit for bit.
+       unless `exact_gradient` says that it is not to.
+    7. The order of the support set changes the answers if, and only if, `order_matters` says so.
     """
     torch.manual_seed(0)
     meta_learner = make()
@@ -70,6 +72,7 @@ def check_meta_learner(make: Callable[[], MetaLearner], tasks: TaskDistribution 
     _vmap_equals_loop(meta_learner, stack)
     _fit_equals_stack(meta_learner, stack)
     _order_of_queries(meta_learner, stack)
+    _order_of_support(meta_learner, stack)
     _same_seed_same_result(make, tasks)
     if any(p.requires_grad for p in meta_learner.parameters()):
         _meta_gradient(meta_learner, stack)
@@ -100,6 +103,19 @@ def _order_of_queries(meta_learner: MetaLearner, stack: Task) -> None:
     )
 
 
+def _order_of_support(meta_learner: MetaLearner, stack: Task) -> None:
+    x, y = stack.support
+    before = predictions(meta_learner, stack)
+    after = predictions(meta_learner, stack._replace(support=Examples(x.flip(1), y.flip(1))))
+    if not meta_learner.order_matters:
+        _equal(after, before, "the answers after a reversed support set", "those before")
+    elif torch.allclose(after, before, rtol=1e-5, atol=1e-7):
+        raise CheckError(
+            f"{type(meta_learner).__name__} has order_matters = True; its answers stay the same when the support set is "
+            "reversed."
+        )
+
+
 def _same_seed_same_result(make: Callable[[], MetaLearner], tasks: TaskDistribution) -> None:
     results = []
     for _ in range(2):
@@ -114,8 +130,8 @@ def _same_seed_same_result(make: Callable[[], MetaLearner], tasks: TaskDistribut
 
 
 def _meta_gradient(meta_learner: MetaLearner, stack: Task) -> None:
-    """Along one random direction, in float64; first-order methods are exempt, being wrong on purpose."""
-    if getattr(meta_learner, "first_order", False):
+    """Along one random direction, in float64; who says that `exact_gradient` is not meant, is exempt."""
+    if not meta_learner.exact_gradient:
         return
     exact = copy.deepcopy(meta_learner).double()
     support, query = (Examples(e.x.double(), e.y.double() if e.y.is_floating_point() else e.y) for e in stack[:2])
@@ -131,7 +147,7 @@ def _meta_gradient(meta_learner: MetaLearner, stack: Task) -> None:
             moved = {k: p + distance * direction[k] for k, p in phi.items()}
             return torch.func.functional_call(exact, moved, (tasks,)).mean()
 
-    by_difference = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6
+    by_difference = (loss_at(1e-7) - loss_at(-1e-7)) / 2e-7
     _equal(torch.as_tensor(by_gradient), by_difference, "the meta-gradient", "finite differences", tolerance=1e-4)
 
 

@@ -107,11 +107,17 @@ def instance_accuracy(
 ) -> InstanceAccuracy:
     """Accuracy by how often a class was seen, along sequences of a support set and then its queries.
 
-    Santoro et al. (2016) report it: their 2nd instance is entry 1. At the first, nothing better than chance is
-    possible; towards the end a reader can gain from counting, too, when every class comes equally often.
+    Santoro et al. (2016) report it: their 2nd instance is entry 1. At the first, a reader can
+    do better than chance by elimination only: the label is one that has not come yet. And where every class comes
+    equally often, counting narrows the choice towards the end of a sequence.
     """
+    if episodes < 2:
+        raise ValueError(f"episodes={episodes}; an interval over episodes needs at least 2.")
+    if not isinstance(reader, Reader):
+        raise TypeError(f"instance_accuracy follows a Reader along a sequence; {type(reader).__name__} is none.")
     generator = torch.Generator().manual_seed(seed)
-    right, seen = [], []
+    right: list[Tensor] = []
+    seen: list[Tensor] = []
 
     def sequence(task: Task) -> tuple[Tensor, Tensor]:
         examples = reader.sequence(task)

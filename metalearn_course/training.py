@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def meta_train(
             for module, mode in modes.items():
                 module.training = mode
             meta_learner.zero_grad(set_to_none=True)
+            meta_learner.trained_seconds = run.history.seconds
             if path is not None and run.step > first:
                 run.save(path)
     print(_closing_line(name, run, steps, first, interrupted.is_set()))
@@ -206,11 +208,14 @@ class _Run:
         options = {
             name: value
             for name, value in vars(self.meta_learner).items()
-            if isinstance(value, (bool, int, float, str)) and name not in ("training", "ways") and name[0] != "_"
+            if isinstance(value, (bool, int, float, str))
+            and name not in ("training", "ways", "trained_seconds")
+            and name[0] != "_"
         }
+        rules = {name: repr(value) for name, value in vars(self.meta_learner).items() if is_dataclass(value)}
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
-        return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **modules}
+        return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **rules, **modules}
 
 
 def _state(meta_learner: MetaLearner) -> Params:
@@ -220,22 +225,40 @@ def _state(meta_learner: MetaLearner) -> Params:
 def _refuse_nonfinite(
     meta_learner: MetaLearner, phi: Params, tasks: Task, grads: Params, losses: Tensor, step: int
 ) -> None:
-    """Stop before the update that would spread a NaN, and name the step and the task it came from."""
+    """Stop before the update that would spread a NaN, and name the step, the task and the inner step it came from."""
     what, bad = "loss", (~losses.isfinite()).nonzero().flatten().tolist()
     if not bad and torch.nn.utils.get_total_norm(list(grads.values())).isfinite():
         return
     if not bad:
         what, bad = "gradient", [i for i in range(len(losses)) if not _finite_gradient(meta_learner, phi, tasks, i)]
-    where = f"task {bad[0]} of the batch" if bad else "no single task"
+    where = f"task {bad[0]} of the batch{_inner_step(meta_learner, tasks, bad[0])}" if bad else "no single task"
     raise FloatingPointError(
         f"{type(meta_learner).__name__}: the {what} is not finite at step {step}, from {where}. The parameters of the "
         f"step before are kept. Lower the inner or the outer rate, or look at that task's data."
     )
 
 
+def _inner_step(meta_learner: MetaLearner, tasks: Task, index: int) -> str:
+    """After how many inner steps a task's support loss is first not finite, for a method that has a `trace`."""
+    trace = getattr(meta_learner, "trace", None)
+    if trace is None:
+        return ""
+
+    def support_losses(task: Task) -> Tensor:
+        (x, y), run = task.support, trace(task.support)
+        after = meta_learner.loss(meta_learner.predict(run.params, x), y)
+        return torch.stack([*(step.loss for step in run.steps), after])
+
+    losses = meta_learner.over_tasks(support_losses, tasks)[index].tolist()
+    for steps, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            return f", whose support loss is {loss} after {steps} of {len(losses) - 1} inner steps"
+    return ""
+
+
 def _finite_gradient(meta_learner: MetaLearner, phi: Params, tasks: Task, index: int) -> bool:
     grads, _, _ = Backpropagation().step(meta_learner, phi, stack_tasks([one_task(tasks, index)]), ())
-    return all(g.isfinite().all() for g in grads.values())
+    return bool(torch.nn.utils.get_total_norm(list(grads.values())).isfinite())
 
 
 @contextmanager

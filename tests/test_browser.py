@@ -306,6 +306,167 @@ def test_lesson_03_draw_again_gives_another_card(open_notebook: Any) -> None:
     lab.expect_clean()
 
 
+def test_lesson_04_classes_fall_apart_while_the_step_is_scrubbed(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/04_learning_to_compare.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Clusters")
+    assert "After 900 training steps" in widget.locator(".ml-status").first.inner_text()
+    slider = widget.locator("input[type=range]").first
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    lab.page.keyboard.press("Home")
+    assert "After 0 training steps" in widget.locator(".ml-status").first.inner_text()
+    rings = widget.locator("svg g circle[visibility=visible]").count()
+    lab.page.keyboard.press("End")
+    assert widget.locator("svg g circle[visibility=visible]").count() < rings
+    widget.locator("svg g[role=img]").last.focus()
+    assert widget.locator("svg image").get_attribute("visibility") == "visible"
+    lab.screenshot("04_clusters")
+    lab.expect_clean()
+
+
+def test_lesson_05_a_step_lights_the_slot_it_reads(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/05_learning_to_read.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Memory")
+    step = widget.locator("g.ml-cell").nth(6)
+    step.scroll_into_view_if_needed()
+    step.click()
+    assert widget.locator(".ml-status").first.inner_text().startswith("Step 6:")
+    assert widget.locator("g.ml-cell[aria-pressed=true]").count() == 1
+    lab.page.keyboard.press("ArrowRight")
+    assert widget.locator(".ml-status").first.inner_text().startswith("Step 7:")
+    lab.screenshot("05_memory")
+    lab.expect_clean()
+
+
+def test_lesson_07_the_start_is_dragged_and_the_rate_moves_the_minimum(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/07_learning_where_to_start.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Landscapes")
+    said, both = widget.locator(".ml-status").first, widget.locator(".ml-status").last
+    arrows = widget.locator("svg g[pointer-events=none] path")
+    handle = widget.locator("g.ml-handle").last  # on the right map
+    handle.scroll_into_view_if_needed()
+    before, words = handle.bounding_box(), said.inner_text()
+    x, y = before["x"] + before["width"] / 2, before["y"] + before["height"] / 2
+    lab.page.mouse.move(x, y)
+    lab.page.mouse.down()
+    lab.page.mouse.move(x - 60, y + 60, steps=5)
+    lab.page.mouse.up()
+    lab.page.wait_for_timeout(2500)  # past the moment when, without an answer, it would move to the grid
+    after = handle.bounding_box()
+    assert abs(after["x"] - before["x"] + 60) < 2 and abs(after["y"] - before["y"] - 60) < 2
+    assert said.inner_text() != words and arrows.count() > 0
+    handle.focus()
+    words = said.inner_text()
+    lab.page.keyboard.press("ArrowLeft")
+    assert said.inner_text() != words
+    widget.get_by_role("button", name="to the learned start").click()
+    place = said.inner_text().split(" with ")[0].removeprefix("From ")
+    assert f"from {place}" in both.inner_text()
+    lab.screenshot("07_landscapes")
+    rate = widget.locator("input[type=range]").first
+    rate.focus()
+    words = both.inner_text()
+    lab.page.keyboard.press("Home")
+    assert both.inner_text() != words
+    lab.expect_clean()
+
+
+TEXTS_OF_ALL_MOMENTS = """
+import gc, json
+from metalearn_course.figures.meta_pieces import state_of
+from metalearn_course.widgets import MetaTraining
+[*_, widget] = [thing for thing in gc.get_objects() if type(thing) is MetaTraining]
+texts = [e for e in widget.frames["scene"]["elements"] if e["kind"] == "text"]
+words = {widget.target, "detached" if widget.detached else "attached", "live"}
+states = [[(e, state_of(e, i, words)) for e in texts] for i in range(len(widget.frames["moments"]))]
+print(json.dumps([sorted(e.get("none", e["text"]) if s.cut else e["text"] for e, s in now if s.shown) for now in states]))
+"""
+
+
+def expect_the_texts_that_python_draws(lab: Lab, widget: Any) -> None:
+    """At every moment the browser shows the words and numbers that `meta_drawing` does."""
+    expected = lab.page.evaluate(
+        """async code => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const future = kernel.requestExecute({ code });
+            let text = '';
+            future.onIOPub = m => { text += m.content.text ?? m.content.evalue ?? '' };
+            await future.done;
+            return text;
+        }""",
+        TEXTS_OF_ALL_MOMENTS,
+    )
+    found = widget.evaluate(
+        """root => {
+            const scrub = root.querySelector('input[type=range]');
+            return [...Array(Number(scrub.max) + 1).keys()].map(moment => {
+                scrub.value = moment;
+                scrub.dispatchEvent(new Event('input'));
+                const texts = [...root.querySelectorAll('svg text')].filter(text => text.style.display !== 'none');
+                return texts.map(text => text.textContent);
+            });
+        }"""
+    )
+    assert [sorted(texts) for texts in found] == json.loads(expected)
+
+
+def test_lesson_06_the_gradient_runs_back_is_cut_and_moves_what_is_learned(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/06_learner_and_meta_learner.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Meta-training")
+    said = widget.locator(".mt-status")
+    scrub = widget.locator("input[type=range]").first
+    scrub.scroll_into_view_if_needed()
+    scrub.focus()
+    lab.page.keyboard.press("Home")
+    assert "is about to begin" in said.inner_text()
+    step = widget.get_by_role("button", name="step", exact=True)
+    for words in ("Training step 1. Batch 1 enters", "The loss L measures", "The optimizer O updates"):
+        step.click()
+        assert words in said.inner_text()
+    scrub.focus()
+    lab.page.keyboard.press("End")
+    assert "The meta-optimizer updates the start" in said.inner_text()
+    assert widget.locator("svg text:visible", has_text="None").count() == 0
+    widget.get_by_label("detach").check()
+    assert "nothing to go by" in said.inner_text()
+    assert widget.locator("svg text:visible", has_text="None").count() >= 4
+    expect_the_texts_that_python_draws(lab, widget)
+    widget.get_by_label("detach").uncheck()
+    widget.get_by_label("the star: learn the rate").check()
+    assert "The meta-optimizer updates the rate" in said.inner_text()
+    expect_the_texts_that_python_draws(lab, widget)
+    lab.screenshot("06_meta_training")
+    history = widget.locator("p.ml-status").nth(1)
+    for press in ("button", "arrow key"):
+        before = history.inner_text()
+        if press == "button":
+            widget.get_by_role("button", name="take this meta-step").click()
+        else:
+            scrub.focus()
+            lab.page.keyboard.press("Home")
+            widget.locator("[data-part=rate]:visible").focus()
+            lab.page.keyboard.press("ArrowRight")
+        lab.page.wait_for_function(
+            "before => document.querySelectorAll('[aria-label=\"Meta-training\"] p.ml-status')[1].innerText !== before",
+            arg=before,
+            timeout=20_000,
+        )
+    assert history.inner_text().count(",") == 3, history.inner_text()  # three runs by now
+    widget.get_by_role("button", name="play").click()
+    lab.page.wait_for_timeout(2000)
+    assert "about to begin" not in said.inner_text()
+    widget.get_by_role("button", name="pause").click()
+    lab.expect_clean()
+
+
 def test_an_exercise_is_solved_by_typing_and_its_check_turns_green(open_notebook: Any) -> None:
     lab = open_notebook("my_exercises/00_start_here.ipynb")
     lab.run_all()

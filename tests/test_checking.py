@@ -1,4 +1,4 @@
-"""check_meta_learner passes every member of the course, and each of its six properties rejects what lacks it."""
+"""check_meta_learner passes every member of the course, and each of its seven properties rejects what lacks it."""
 
 import random
 
@@ -97,6 +97,24 @@ class RemembersOutside(MAML):
         return super().objective(task) * (1 + len(self.seen) % 3 if self.training else 1)
 
 
+class GoesByTheFirst(NearestNeighbor):
+    """7. The order of the support set does not matter, it says; but the first example sets the scale."""
+
+    def adapt(self, support):
+        remembered = super().adapt(support)
+        return remembered._replace(features=remembered.features + 0.01 * support.x[0])
+
+
+class OnlySaysSo(NearestNeighbor):
+    """7. The order of the support set matters, it says."""
+
+    order_matters = True
+
+
+class SaysTheTruth(GoesByTheFirst):
+    order_matters = True
+
+
 def sine(method, **options):
     return lambda: method(mlp(1, 8, 1), lr=0.1, loss=F.mse_loss, **options)
 
@@ -109,6 +127,8 @@ def sine(method, **options):
         (sine(Whimsical), "Two runs with the same seed differ"),
         (CountsAlong, "the answers to reversed queries and the reversed answers differ"),
         (sine(ForgetsTheHessian), "the meta-gradient and finite differences differ"),
+        (GoesByTheFirst, "the answers after a reversed support set and those before differ"),
+        (OnlySaysSo, "OnlySaysSo has order_matters = True; its answers stay the same"),
         (sine(RemembersOutside), "differs between 4 steps in one run and 2 [+] 2 resumed"),
     ],
 )
@@ -116,6 +136,10 @@ def test_every_property_rejects_a_method_that_lacks_it(make, message):
     random.seed(0)
     with pytest.raises(CheckError, match=message):
         check_meta_learner(make)
+
+
+def test_an_order_that_matters_may_be_owned_up_to():
+    check_meta_learner(SaysTheTruth)
 
 
 def test_a_wrong_shape_is_named():

@@ -1,8 +1,11 @@
+import shutil
+
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from metalearn_course import MAML, Backpropagation, Sinusoids, mlp
+from metalearn_course import ANIL, MAML, Backpropagation, Sinusoids, conv_strided, mlp
 
 
 def maml():
@@ -52,3 +55,26 @@ def test_it_leaves_no_gradient_behind():
     meta_learner = maml()
     Backpropagation().step(meta_learner, dict(meta_learner.named_parameters()), stack(), ())
     assert all(p.grad is None for p in meta_learner.parameters())
+
+
+def test_tasks_one_by_one_are_the_tasks_under_vmap():
+    meta_learner, tasks = maml(), stack()
+    phi, results = dict(meta_learner.named_parameters()), []
+    for meta_learner.one_by_one in (False, True):
+        results.append(Backpropagation().step(meta_learner, phi, tasks, ()))
+        torch.testing.assert_close(meta_learner(tasks), results[-1][1])
+    torch.testing.assert_close(*results)
+
+
+def test_what_adapts_convolutions_goes_one_by_one():
+    assert MAML(conv_strided(5)).one_by_one and not MAML(mlp(784, 5)).one_by_one
+    assert not ANIL(conv_strided(5)).one_by_one  # its convolutions are the same for every task
+
+
+@pytest.mark.course
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_is_the_same_gradient():
+    meta_learner, tasks = maml(), stack()
+    phi = dict(meta_learner.named_parameters())
+    compiled = Backpropagation(compile=True).step(meta_learner, phi, tasks, ())
+    torch.testing.assert_close(compiled, Backpropagation().step(meta_learner, phi, tasks, ()))

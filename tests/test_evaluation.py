@@ -1,4 +1,5 @@
 import math
+import statistics
 
 import pytest
 import torch
@@ -7,10 +8,14 @@ from torch import nn
 
 from metalearn_course import (
     MAML,
+    Examples,
     FineTuned,
+    LSTMReader,
     MetaLearner,
     NearestNeighbor,
+    Reader,
     Sinusoids,
+    Task,
     accuracy,
     dependencies,
     evaluate,
@@ -19,7 +24,7 @@ from metalearn_course import (
 )
 from metalearn_course import evaluation as evaluation_module
 from metalearn_course.checking import Clusters
-from metalearn_course.evaluation import Dependencies
+from metalearn_course.evaluation import Dependencies, instance_accuracy
 from metalearn_course.tasks.task import one_task, stack_tasks
 
 
@@ -268,3 +273,121 @@ def test_measuring_leaves_the_tasks_alone():
 )
 def test_dependencies_in_words(found, words):
     assert str(found) == words
+
+
+# --- instance_accuracy
+
+# Labels of four episodes, support | query; every image of a class is the same, so that seeing one again is certain.
+EPISODES = [
+    ([0, 1, 2, 0], [1, 2, 0, 1, 2]),
+    ([2, 1, 0, 0], [0, 0, 0, 1, 2]),
+    ([1, 2, 0, 1], [1, 0, 1, 2, 0]),
+    ([2, 0, 1, 2], [1, 0, 0, 1, 2]),
+]
+
+
+class Told:
+    """The four episodes above, over and over; a label's image is another one in each episode."""
+
+    protocol = "four episodes"
+
+    def __init__(self):
+        self.given = 0
+
+    def sample(self, tasks, generator):
+        stack = [EPISODES[(self.given + i) % 4] for i in range(tasks)]
+        images = torch.stack([torch.eye(3).roll(self.given + i, 0) for i in range(tasks)])
+        self.given += tasks
+        support, query = (
+            Examples(torch.stack([x[labels] for x, labels in zip(images, part, strict=True)]), torch.tensor(part))
+            for part in zip(*stack, strict=True)
+        )
+        return Task(support, query, torch.arange(3).expand(tasks, 3))
+
+
+class Recalls(Reader):
+    """Answers the label that followed the same image, once it has come; and label 0 before."""
+
+    def read(self, x, y_before):
+        same = (x @ x.T > 0.5).tril(-1).to(x)
+        return same[:, :-1] @ y_before[1:]
+
+
+class Echoes(Reader):
+    """Answers the label of the step before, and label 0 at the first."""
+
+    def read(self, x, y_before):
+        return y_before
+
+
+def built(reader, length):
+    reader = reader(3, 3)
+    reader.length = length
+    return reader
+
+
+def by_loops(answers, length):
+    """For every instance, the accuracy of each episode that has it: answers are `answers(labels so far)`."""
+    of_instance = {}
+    for support, query in EPISODES:
+        labels, right = (support + query)[:length], {}
+        for t, y in enumerate(labels):
+            right.setdefault(labels[:t].count(y), []).append(answers(labels[:t], y) == y)
+        for instance, answered in right.items():
+            of_instance.setdefault(instance, []).append(sum(answered) / len(answered))
+    return [of_instance[i] for i in range(len(of_instance))]
+
+
+@pytest.mark.parametrize("length", [9, 6, 3, 1])
+@pytest.mark.parametrize(
+    ("reader", "answers"),
+    [
+        (Recalls, lambda before, y: y if y in before else 0),
+        (Echoes, lambda before, y: before[-1] if before else 0),
+    ],
+)
+def test_accuracy_by_instance_equals_loops_over_the_sequences(reader, answers, length):
+    """An instance that fewer than half of the episodes have is left out, and so are all after it."""
+    result = instance_accuracy(built(reader, length), Told(), episodes=4)
+    expected = [each for each in by_loops(answers, length) if len(each) >= 2]
+    assert result.mean == pytest.approx([statistics.mean(each) for each in expected])
+    half_widths = [1.96 * statistics.stdev(each) / math.sqrt(len(each)) for each in expected]
+    assert result.interval == pytest.approx(half_widths, abs=1e-6)
+    assert result.chance == pytest.approx(1 / 3)
+
+
+def test_who_recalls_guesses_at_the_first_instance_and_is_right_from_the_second_on():
+    """Label 0 is right for one of three new classes. Four of a class come in two of four episodes, five in one."""
+    assert instance_accuracy(built(Recalls, 9), Told(), episodes=4) == ([pytest.approx(1 / 3), 1, 1, 1], [0] * 4, 1 / 3)
+
+
+def test_the_interval_of_instances_by_hand():
+    """Of the first two images 1/2, 0, 0 and 1/2 are right: mean 1/4, deviation 1 / sqrt(12)."""
+    mean, interval, _ = instance_accuracy(built(Recalls, 2), Told(), episodes=4)
+    assert mean == [0.25] and interval == [pytest.approx(1.96 / math.sqrt(12) / 2)]
+
+
+def test_instances_of_all_chunks_count(monkeypatch):
+    results = []
+    for chunk in (25, 3):
+        monkeypatch.setattr(evaluation_module, "_CHUNK", chunk)
+        results.append(instance_accuracy(built(Recalls, 2), Told(), episodes=8))
+    assert results[0] == results[1]
+
+
+def test_instances_are_judged_in_eval_mode_and_modes_and_random_numbers_stay():
+    class Drops(Recalls):
+        def read(self, x, y_before):
+            modes.append(self.training)
+            return super().read(x, y_before)
+
+    modes, reader, before = [], built(Drops, 9).train(), torch.get_rng_state()
+    instance_accuracy(reader, Told(), episodes=30)
+    assert modes == [False, False] and reader.training and torch.equal(torch.get_rng_state(), before)
+
+
+def test_instance_accuracy_needs_a_reader_and_two_episodes():
+    with pytest.raises(TypeError, match="follows a Reader along a sequence; NearestNeighbor is none"):
+        instance_accuracy(NearestNeighbor(), Clusters())
+    with pytest.raises(ValueError, match="episodes=1; an interval over episodes needs at least 2"):
+        instance_accuracy(LSTMReader(4, 3), Clusters(), episodes=1)

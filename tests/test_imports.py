@@ -62,7 +62,18 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_imports_point_one_way():
     """learners, tasks -> update_rules -> meta_learners -> estimators -> evaluation, training -> the rest."""
     package = Path(metalearn_course.__file__).parent
-    order = ["learners", "tasks", "update_rules", "meta_learners", "estimators", "evaluation", "claims", "training"]
+    order = [
+        "learners",
+        "tasks",
+        "update_rules",
+        "meta_learners",
+        "estimators",
+        "evaluation",
+        "claims",
+        "training",
+        "comparing",
+        "shipped",
+    ]
     order += ["checking", "figures", "widgets", "classroom", "cli"]
     for place, name in enumerate(order):
         files = [package / f"{name}.py"] if (package / f"{name}.py").exists() else (package / name).rglob("*.py")

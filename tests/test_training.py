@@ -405,3 +405,69 @@ def test_bad_labels_are_refused_before_the_first_step():
     with pytest.raises(ValueError, match=re.escape("support label 7 is out of range")):
         train(meta_learner, Wrong(), 3, progress=False)
     assert same(before, meta_learner)
+
+
+# --- snapshots
+
+
+class Normed(MAML):
+    """With buffers, too: the running statistics of a norm in embed."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(mlp(1, 4, 1), lr=0.05, loss=F.mse_loss)
+        self.norm = nn.BatchNorm1d(1)
+
+    def embed(self, x):
+        return self.norm(x)
+
+
+def equal_states(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("make", [maml, Normed])
+def test_snapshots_are_the_states_that_shorter_trainings_end_in(make):
+    """Step 0 is the start. Snapshots are copies: training on does not touch them; and taking them changes nothing."""
+    meta_learner, plain = make(), make()
+    history = meta_train(meta_learner, 4, snapshots={0, 1, 4})
+    assert [*history.snapshots] == [0, 1, 4]
+    for steps, snapshot in history.snapshots.items():
+        shorter = make()
+        meta_train(shorter, steps)
+        assert equal_states(snapshot, shorter.state_dict())
+    assert meta_train(plain, 4).losses == history.losses and same(plain, meta_learner)
+    before = {k: v.clone() for k, v in history.snapshots[4].items()}
+    meta_train(meta_learner, 2, seed=1)
+    assert equal_states(history.snapshots[4], before) and not equal_states(before, meta_learner.state_dict())
+
+
+def test_a_snapshot_can_be_loaded_and_needs_no_gradient():
+    meta_learner, again = maml(), maml(seed=1)
+    history = meta_train(meta_learner, 3, snapshots=[2, 3])
+    again.load_state_dict(history.snapshots[3])
+    assert same(again, meta_learner)
+    assert not any(t.requires_grad for t in history.snapshots[2].values())
+
+
+@pytest.mark.parametrize("snapshots", [(), {5, 99}, [-1]])
+def test_snapshots_of_steps_that_are_not_taken_are_none(snapshots):
+    assert meta_train(maml(), 4, snapshots=snapshots).snapshots == {}
+
+
+def test_an_interrupted_training_keeps_the_snapshots_so_far_and_a_resumed_one_takes_the_rest(tmp_path):
+    raised = Altered(1, lambda stack: signal.raise_signal(signal.SIGINT))
+    options = {"snapshots": {0, 2, 3, 6}, "checkpoint": tmp_path / "run.pt"}
+    first = meta_train(maml(), 6, raised, **options)
+    second = meta_train(maml(), 6, Altered(-1, None), **options)
+    assert [*first.snapshots] == [0, 2] and [*second.snapshots] == [2, 3, 6]
+    assert equal_states(first.snapshots[2], second.snapshots[2])
+
+
+@pytest.mark.parametrize(("snapshots", "kept"), [({0, 2, 1_000}, [0]), ([0], [0]), ({2, 1_000}, []), ((), [])])
+def test_ablation_keeps_the_snapshot_of_the_start_alone(snapshots, kept, monkeypatch):
+    monkeypatch.setenv("METALEARN_ABLATE", "1")
+    meta_learner = maml()
+    history = meta_train(meta_learner, 1_000, snapshots=snapshots)
+    assert [*history.snapshots] == kept and history.losses == []
+    assert all(equal_states(state, maml().state_dict()) for state in history.snapshots.values())

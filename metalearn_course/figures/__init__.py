@@ -16,8 +16,14 @@ _HOME = {
     "lines": ["comparison", "curves"],
     "waves": ["two_starts", "wave_bundle", "wave_fit"],
     "episodes": ["episode_card"],
-    "tables": ["Table", "dependency_table", "results_table"],
+    "tables": ["Table", "dependency_table", "method_table", "results_table"],
+    "shades": ["matrix"],
+    "plane": ["cluster_frames", "clusters"],
+    "slots": ["memory", "memory_frames"],
+    "landscape": ["landscape_frames", "landscapes", "three_bowls"],
     "frames": ["training_frames", "two_starts_frames"],
+    "meta_frames": ["meta_training_frames"],
+    "meta_picture": ["meta_training", "meta_training_film"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

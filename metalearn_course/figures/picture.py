@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
@@ -59,9 +60,7 @@ class Picture:
     """A finished figure: `png` holds its bytes, `alt` says in words and numbers what is to be seen."""
 
     def __init__(self, fig: Figure, alt: str) -> None:
-        if not alt.strip():
-            raise ValueError("alt is empty; say in words what the picture shows.")
-        self.alt = " ".join(alt.split())
+        self.alt = _told(alt)
         with io.BytesIO() as drawn, io.BytesIO() as packed:
             fig.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.1, facecolor="white")
             fig.clear()
@@ -77,6 +76,42 @@ class Picture:
 
     def __repr__(self) -> str:
         return self.alt
+
+
+class Film(Picture):
+    """Images of one size, one after another, for ever: an animated PNG, which plays where no kernel runs.
+
+    seconds: how long each stays. What cannot play it shows the last one.
+    """
+
+    def __init__(self, images: Sequence[Image.Image], seconds: Sequence[float], alt: str) -> None:
+        self.alt = _told(alt)
+        shown = _of_one_palette(images)
+        times = [round(1000 * second) for second in seconds]
+        with io.BytesIO() as packed:
+            options = {"save_all": True, "default_image": True, "loop": 0, "optimize": True}
+            shown[-1].save(packed, format="PNG", append_images=shown, duration=times, **options)
+            self.png = packed.getvalue()
+
+
+def _of_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """All images in the colors of the last: each of 32 levels a channel is given the nearest of them."""
+    colors = images[-1].quantize(128, dither=Image.Dither.NONE).getpalette() or []
+    palette = np.array(colors, np.float32).reshape(-1, 3)
+    levels = np.linspace(0, 255, 32, dtype=np.float32)
+    red, green, blue = ((levels[:, None] - channel) ** 2 for channel in palette.T)
+    nearest = (red[:, None, None] + green[:, None] + blue).argmin(-1).astype(np.uint8)
+    shown = []
+    for image in images:
+        shown.append(Image.fromarray(nearest[tuple(np.moveaxis(np.asarray(image) >> 3, -1, 0))], "P"))
+        shown[-1].putpalette(colors)
+    return shown
+
+
+def _told(alt: str) -> str:
+    if not alt.strip():
+        raise ValueError("alt is empty; say in words what the picture shows.")
+    return " ".join(alt.split())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ..comparing import Row
 from ..evaluation import Dependencies, Evaluation
 
 
@@ -53,3 +54,32 @@ def dependency_table(rows: Mapping[str, Dependencies]) -> Table:
     """What the answer to one query depends on, as measured: a yes or a no for each kind of input."""
     header = ["answers of", "own support set", "other queries", "other tasks"]
     return Table(header, [[name, *("yes" if felt else "no" for felt in found)] for name, found in rows.items()])
+
+
+def method_table(rows: Sequence[Row]) -> Table:
+    """A column for every method that `compare` measured, a row for every measure, one's own symbols as the last row.
+
+    Protocols, and what answers were measured to depend on, stand beneath.
+    """
+    reference = next((row.name for row in rows if row.difference is None), "")
+    measures = {
+        "accuracy": [f"{row.result.mean:.3f}" for row in rows],
+        "± (95%)": [f"{row.result.interval:.3f}" for row in rows],
+        f"minus {reference}": ["" if row.difference is None else f"{row.difference[0]:+.3f}" for row in rows],
+        "± (95%, paired)": ["" if row.difference is None else f"{row.difference[1]:.3f}" for row in rows],
+        "parameters": [_thousands(row.parameters) for row in rows],
+        "meta-training, s": ["–" if row.seconds is None else f"{row.seconds:.0f}" for row in rows],
+        "adapting, ms": [f"{row.milliseconds:.1f}" for row in rows],
+    }
+    notes = [f"{protocol}." for protocol in dict.fromkeys(row.result.protocol for row in rows)]
+    if all(row.symbols for row in rows):
+        measures["your symbols"] = [f"{row.symbols.mean:.3f}" for row in rows if row.symbols]
+        notes += [f"your symbols: {p}." for p in dict.fromkeys(row.symbols.protocol for row in rows if row.symbols)]
+    for found in dict.fromkeys(row.result.dependencies for row in rows):
+        names = [row.name for row in rows if row.result.dependencies == found]
+        notes.append(f"measured: {'every answer' if len(names) == len(rows) else ', '.join(names)} {found}.")
+    return Table(["", *(row.name for row in rows)], [[name, *cells] for name, cells in measures.items()], notes)
+
+
+def _thousands(count: int) -> str:
+    return f"{count / 1000:.0f}k" if count >= 10_000 else str(count)

@@ -1,9 +1,12 @@
 """What owns phi: a file a method, each recognizable from its paper's equations."""
 
+from .anil import ANIL, NIL
 from .base import MetaLearner, Predictor
 from .fine_tuned import FineTuned
+from .implicit_maml import ImplicitMAML
 from .lstm_reader import LSTMReader
 from .maml import MAML
+from .maml_plus_plus import MAMLPlusPlus
 from .matching import Matching
 from .memory_augmented import MemoryAugmented
 from .meta_networks import MetaNetworks
@@ -12,14 +15,20 @@ from .neural_process import NeuralProcess
 from .prototypical import Prototypical
 from .reader import Reader
 from .relation import Relation
+from .reptile import Reptile
 from .siamese import Siamese
 from .snail import SNAIL
+from .zero_head import ZeroHeadMAML
 
 __all__ = [
+    "ANIL",
     "MAML",
+    "NIL",
     "SNAIL",
     "FineTuned",
+    "ImplicitMAML",
     "LSTMReader",
+    "MAMLPlusPlus",
     "Matching",
     "MemoryAugmented",
     "MetaLearner",
@@ -30,5 +39,7 @@ __all__ = [
     "Prototypical",
     "Reader",
     "Relation",
+    "Reptile",
     "Siamese",
+    "ZeroHeadMAML",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from ..tasks.task import Examples, Task, check_tasks, stack_tasks
+from ..tasks.task import Examples, Task, check_tasks, one_task, stack_tasks
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -23,14 +23,24 @@ class MetaLearner(nn.Module):
 
     A method says, for ONE task, what `adapt` learns from the support set and how `predict` uses it; `adapt` returns
     tensors (also in a dict or a NamedTuple), never a function. Calling the meta-learner on a stack of tasks runs
-    both under `vmap`. While it does, `self.ways` is the number of classes of the tasks at hand.
+    both under `vmap`. While it does, `self.ways` is the number of classes of the tasks at hand. A method that adapts
+    by gradient steps may offer them as `trace(support)`, so that meta_train can name the one that diverges.
     """
 
     ways: int
+    order_matters: bool = False  # whether what is learned depends on the order of the support set
+    one_by_one: bool = False  # tasks in a loop instead of under vmap: faster where each has convolutions of its own
+    trained_seconds: float | None = None  # of meta-training so far, as meta_train or the shipped weights say
+    about: dict[str, Any] | None = None  # what the shipped weights say about themselves
 
     def __init__(self, loss: Loss = F.cross_entropy) -> None:
         super().__init__()
         self.loss = loss
+
+    @property
+    def exact_gradient(self) -> bool:
+        """Whether the gradient of `objective` is meant to be that of its value; where it is not, none is checked."""
+        return True
 
     def embed(self, x: Tensor) -> Tensor:
         """The same for every task, so it runs on a flat batch: (n, ...) -> (n, ...)."""
@@ -49,17 +59,22 @@ class MetaLearner(nn.Module):
 
         ways: what a method with a fixed number of outputs was built for; episodes may have fewer, but not more.
         """
-        if examples.y.is_floating_point():
-            raise TypeError(
-                f"{type(self).__name__} tells classes apart; the labels have dtype {examples.y.dtype}. Give labels "
-                f"0, 1, ... as torch.int64 (y.long())."
-            )
+        y = self.labels(examples)
         if ways is not None and self.ways > ways:
             raise ValueError(
                 f"{type(self).__name__} was built for {ways} ways; the episodes have {self.ways}. "
                 f"Build it with ways={self.ways}."
             )
-        return F.one_hot(examples.y, ways or self.ways).to(examples.x)
+        return F.one_hot(y, ways or self.ways).to(examples.x)
+
+    def labels(self, examples: Examples) -> Tensor:
+        """The labels of one task's examples (n,), by a method that tells classes apart: no float targets."""
+        if examples.y.is_floating_point():
+            raise TypeError(
+                f"{type(self).__name__} tells classes apart; the labels have dtype {examples.y.dtype}. Give labels "
+                f"0, 1, ... as torch.int64 (y.long())."
+            )
+        return examples.y
 
     def objective(self, task: Task) -> Tensor:
         """What meta-training minimizes on one task: a scalar."""
@@ -78,10 +93,13 @@ class MetaLearner(nn.Module):
 
     def over_tasks(self, function: Callable[[Task], Any], tasks: Task) -> Any:
         """vmap(function) over a stack of embedded tasks, after the checks that vmap itself would skip."""
-        check_tasks(tasks)
+        if not torch.compiler.is_compiling():  # what depends on values cannot be compiled
+            check_tasks(tasks)
         self.ways = tasks.classes.shape[-1]
         tasks = self._embedded(tasks)
         with self._no_running_statistics():
+            if self.one_by_one:
+                return _stacked([function(one_task(tasks, i)) for i in range(len(tasks.classes))])
             return vmap(function, randomness="different")(tasks)
 
     def fit(self, support: Examples) -> Predictor:
@@ -123,6 +141,13 @@ class MetaLearner(nn.Module):
             yield
         finally:
             handle.remove()
+
+
+def _stacked(results: list[Any]) -> Any:
+    """What vmap would return: tensors stacked, also inside tuples."""
+    if isinstance(results[0], Tensor):
+        return torch.stack(results)
+    return tuple(_stacked(list(parts)) for parts in zip(*results, strict=True))
 
 
 @dataclass

@@ -18,6 +18,8 @@ class FineTuned(MetaLearner):
     Regression: `learner` maps x to y, and pretraining fits it to every task at once. Classification: `learner` maps
     an image to features; pretraining puts a linear layer over all `classes` global ids on top, and every task gets a
     new one, zero, for its own labels. phi is the pretrained model; the support set plays no special part in it.
+
+    `encoder`, if given, is pretrained before the learner and then stays as it is: only what follows is fine-tuned.
     """
 
     def __init__(
@@ -28,16 +30,21 @@ class FineTuned(MetaLearner):
         loss: Loss = F.cross_entropy,
         features: int | None = None,
         classes: int | None = None,
+        encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(loss)
         if (features is None) != (classes is None):
             raise ValueError(f"features={features}, classes={classes}; give both (classification) or neither.")
         if steps < 0:
             raise ValueError(f"steps={steps}; expected 0 or more fine-tuning steps.")
+        self.encoder = encoder
         self.learner = learner
         self.steps = steps
         self.lr = lr
         self.head = None if features is None or classes is None else nn.Linear(features, classes)
+
+    def embed(self, x: Tensor) -> Tensor:
+        return x if self.encoder is None else self.encoder(x)
 
     def objective(self, task: Task) -> Tensor:
         """The pooled loss: support and query alike, under global class ids."""

@@ -20,7 +20,7 @@ class LSTMReader(Reader):
     def __init__(self, features: int, ways: int, hidden: int = 128, embedding: nn.Module | None = None) -> None:
         super().__init__(features, ways, embedding)
         self.hidden = hidden
-        self.gates = nn.Linear(features + ways + hidden, 4 * hidden)
+        self.gates = lstm_gates(features + ways, hidden)
         self.answer = nn.Linear(hidden, ways)
 
     def start(self) -> State:
@@ -30,6 +30,22 @@ class LSTMReader(Reader):
     def step(self, state: State, x: Tensor, y_before: Tensor) -> tuple[State, Tensor]:
         h, c = lstm_cell(self.gates, torch.cat([x, y_before]), state)
         return (h, c), self.answer(h)
+
+
+def lstm_gates(inputs: int, hidden: int) -> nn.Linear:
+    """The gates of an LSTM, [x, h] to 4 * hidden numbers, started so that it soon learns to remember.
+
+    Recurrent weights are orthogonal and the forget gate begins nearly open (bias 1). Input weights are several times
+    larger than PyTorch's: gates that hardly react to their input cannot keep one image apart from another, and training
+    then sits for long where counting labels gets it.
+    """
+    gates = nn.Linear(inputs + hidden, 4 * hidden)
+    with torch.no_grad():
+        gates.weight[:, :inputs].normal_(0, 0.2)
+        for recurrent in gates.weight[:, inputs:].chunk(4):
+            nn.init.orthogonal_(recurrent)
+        gates.bias.zero_()[hidden : 2 * hidden] = 1
+    return gates
 
 
 def lstm_cell(gates: nn.Linear, x: Tensor, state: State) -> State:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..tasks.task import Examples
-from ..update_rules import SGD, Params, unroll
+from ..update_rules import SGD, Params, Trace, unroll
 from .base import Loss, MetaLearner
 
 
@@ -15,7 +15,8 @@ class MAML(MetaLearner):
     """Learn a starting point from which a few gradient steps suffice (Finn et al., 2017, algorithm 2).
 
     phi is theta_0, the parameters of `learner`. Inner loop: `steps` steps of gradient descent at rate `lr` on the
-    support set. Outer loop: the gradient of the query loss, through the inner loop, to theta_0.
+    support set; with none, theta_0 is what answers. Outer loop: the gradient of the query loss, through the inner loop,
+    to theta_0; `first_order` leaves out the second derivatives on that way (section 5.2).
     """
 
     def __init__(
@@ -33,16 +34,26 @@ class MAML(MetaLearner):
         self.steps = steps
         self.lr = lr
         self.first_order = first_order
+        self.one_by_one = any(isinstance(module, nn.Conv2d) for module in learner.modules())
+
+    @property
+    def exact_gradient(self) -> bool:
+        return not self.first_order
 
     def start(self) -> Params:
+        """theta_0."""
         return dict(self.learner.named_parameters())
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
         return self.loss(self.predict(params, support.x), support.y)
 
-    def adapt(self, support: Examples) -> Params:
+    def trace(self, support: Examples) -> Trace:
+        """The inner loop: theta_0, theta_1, ..., each with its support loss and the gradient of that."""
         batches = [support] * self.steps
-        return unroll(self.support_loss, SGD(self.lr), self.start(), batches, first_order=self.first_order).params
+        return unroll(self.support_loss, SGD(self.lr), self.start(), batches, first_order=self.first_order)
+
+    def adapt(self, support: Examples) -> Params:
+        return self.trace(support).params
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
         return functional_call(self.learner, params, (x,))

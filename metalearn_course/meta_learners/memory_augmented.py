@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..tasks.task import Examples
-from .lstm_reader import lstm_cell
+from .lstm_reader import lstm_cell, lstm_gates
 from .reader import Reader
 
 
@@ -34,11 +34,11 @@ class MemoryTrace(NamedTuple):
 class MemoryAugmented(Reader):
     """An LSTM controller beside a memory of `slots` rows, read by content and written where it was least used.
 
-    At every step (Santoro et al., 2016, section 3): the controller makes a key k and a gate; the write weights
-    w_w = gate * w_r(before) + (1 - gate) * w_lu put k into the slots just read or into the least recently used one
-    (equation 7), which is erased before; then the memory is read by the cosine between key and slots (equations 2 to
-    4), and the usage decays and grows by what was read and written (equation 5). The paper's softmax over cosines
-    has no sharpness and is nearly uniform over many slots: it is multiplied by `sharpness` here.
+    At every step (Santoro et al., 2016, section 3): the controller makes a key k and a gate; the memory is read by the
+    cosine between k and its slots (equations 2 to 4); the write weights w_w = gate * w_r(before) + (1 - gate) * w_lu
+    put k into the slots read one step before or into the least recently used one (equation 7), which is erased
+    first; and the usage decays and grows by what was read and written (equation 5). The paper's softmax over cosines
+    has no sharpness and is nearly uniform over many slots: the cosines are multiplied by `sharpness` here.
 
     A sequence longer than the memory overwrites what was least recently used; fewer slots than ways are refused. Each
     episode starts with an empty memory.
@@ -62,7 +62,7 @@ class MemoryAugmented(Reader):
             )
         self.slots, self.width, self.hidden = slots, width, hidden
         self.sharpness, self.decay = sharpness, decay
-        self.gates = nn.Linear(features + ways + width + hidden, 4 * hidden)
+        self.gates = lstm_gates(features + ways + width, hidden)
         self.key = nn.Linear(hidden, width)
         self.gate = nn.Linear(hidden, 1)
         self.answer = nn.Linear(hidden + width, ways)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import grad, vmap
 
-from ..learners import Frozen
+from ..learners import Frozen, to_features
 from ..tasks.task import Examples
 from .base import MetaLearner
 
@@ -50,7 +50,7 @@ class MetaNetworks(MetaLearner):
 
     def embed(self, x: Tensor) -> Tensor:
         """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""
-        return x if x.shape[1:] == (self.features,) else self.embedding(x)
+        return to_features(x, self.features, self.embedding)
 
     def support_loss(self, slow: tuple[Tensor, Tensor], x: Tensor, y: Tensor) -> Tensor:
         """The base learner's loss on one example (d,), with slow weights only."""

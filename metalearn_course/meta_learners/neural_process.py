@@ -19,18 +19,34 @@ class NeuralProcess(MetaLearner):
     """Turn every support example into a vector, average the vectors, and predict from the average.
 
     phi is an encoder h and a decoder g: r = mean over S of h(x_i, y_i), and g(x, r) gives a mean and a standard
-    deviation at x, trained by the Gaussian likelihood (Garnelo et al., 2018, equations 1 to 3 and 5). Neither the order
+    deviation at x, trained by the Gaussian likelihood (Garnelo et al., 2018, sections 2.2 and 2.3). Neither the order
     of the support set nor repeating all of it changes r. The loss is over support and query points together, as in
     the paper: a point that was given should be predicted, too.
     """
 
     def __init__(self, inputs: int = 1, outputs: int = 1, width: int = 128, loss: Loss = F.mse_loss) -> None:
         super().__init__(loss)
+        self.inputs, self.outputs = inputs, outputs
         self.encoder = mlp(inputs + outputs, width, width, width)
         self.decoder = mlp(inputs + width, width, width, 2 * outputs)
 
+    def embed(self, x: Tensor) -> Tensor:
+        """Inputs (n, inputs), as they are."""
+        if x.shape[1:] != (self.inputs,):
+            raise ValueError(
+                f"{type(self).__name__} got inputs of shape {tuple(x.shape[1:])}; it was built for ({self.inputs},). "
+                f"Build it with inputs={x.shape[-1]} for x of shape (n, {x.shape[-1]})."
+            )
+        return x
+
     def adapt(self, support: Examples) -> Tensor:
         """r (width,), what the support set says."""
+        if support.y.shape[1:] != (self.outputs,):
+            raise ValueError(
+                f"{type(self).__name__} predicts numbers, float targets of shape (n, {self.outputs}); it got "
+                f"{support.y.dtype} of shape {tuple(support.y.shape)}. Give numbers as y[:, None]; for classes, use a "
+                f"method that tells them apart."
+            )
         return self.encoder(torch.cat([support.x, support.y], dim=-1)).mean(0)
 
     def distribution(self, r: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import vmap
 
-from ..learners import Frozen
+from ..learners import Frozen, to_features
 from ..tasks.task import Examples, Task
 from .base import MetaLearner
 
@@ -29,12 +29,12 @@ class Reader(MetaLearner):
         super().__init__()
         self.length = 15
         self.features = features
-        self.outputs = ways
+        self.outputs = self.ways = ways
         self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
 
     def embed(self, x: Tensor) -> Tensor:
         """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""
-        return x if x.shape[1:] == (self.features,) else self.embedding(x)
+        return to_features(x, self.features, self.embedding)
 
     def start(self) -> Any:
         """The state before the first example."""

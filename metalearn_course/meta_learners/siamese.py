@@ -41,14 +41,18 @@ class Siamese(MetaLearner):
         return self.similarity(differences).squeeze(-1)
 
     def objective(self, task: Task) -> Tensor:
-        """The mean loss over pairs of a query and a support example; same and different pairs weigh one half each."""
+        """The mean loss over pairs of a query and a support example; same and different pairs weigh one half each.
+
+        With a single class there are no different pairs, and their half is 0.
+        """
         similar = self.similarities(task.query.x, task.support.x)
-        same = (task.query.y[:, None] == task.support.y).to(similar)
+        same = (self.labels(task.query)[:, None] == self.labels(task.support)).to(similar)
         if self.contrastive:
             losses = same * similar.square() / 2 + (1 - same) * (self.margin + similar).clamp_min(0).square() / 2
         else:
             losses = F.binary_cross_entropy_with_logits(similar, same, reduction="none")
-        return (losses * same).sum() / same.sum() / 2 + (losses * (1 - same)).sum() / (1 - same).sum() / 2
+        of_same, of_different = ((losses * kind).sum() / kind.sum().clamp_min(1) for kind in (same, 1 - same))
+        return of_same / 2 + of_different / 2
 
     def adapt(self, support: Examples) -> Remembered:
         return Remembered(support.x, self.one_hot(support))

@@ -9,8 +9,12 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    "Clusters": "clusters",
     "DrawSymbols": "draw_symbols",
     "EpisodeCard": "episode",
+    "Landscapes": "landscapes",
+    "Memory": "memory",
+    "MetaTraining": "meta_training",
     "Touchable": "touchable",
     "TrainingCycle": "training",
     "TwoStarts": "waves",

@@ -15,10 +15,12 @@ import torch
 import torch.nn.functional as F
 
 from metalearn_course import figures
+from metalearn_course.comparing import Row
 from metalearn_course.evaluation import Dependencies, Evaluation
+from metalearn_course.figures.plane import reach
 from metalearn_course.learners import mlp
-from metalearn_course.meta_learners import MAML, FineTuned
-from metalearn_course.tasks import Characters, Episodes, Sinusoids
+from metalearn_course.meta_learners import MAML, FineTuned, MemoryAugmented, Prototypical
+from metalearn_course.tasks import Characters, Episodes, Examples, Sinusoids, Task
 from metalearn_course.tasks.task import one_task
 from metalearn_course.update_rules import SGD, unroll
 
@@ -69,6 +71,38 @@ def episode():
     return Episodes(drawn_characters(), 2, 2, 2).sample(1, generator())
 
 
+def cloud():
+    """A 3-way task of points in 5 dimensions, and a network with the states of a short random walk."""
+    x = torch.randn(3, 6, 5, generator=generator()) + 3 * torch.eye(3, 5)[:, None]
+    y = torch.arange(3)[:, None].expand(3, 6)
+    parts = (Examples(x[:, part].flatten(0, 1), y[:, part].flatten()) for part in (slice(2), slice(2, None)))
+    torch.manual_seed(0)
+    method = Prototypical(mlp(5, 8, 4))
+    states = {}
+    for step in (0, 7, 30):
+        states[step] = {k: v + 0.05 * step * torch.randn(v.shape) for k, v in method.state_dict().items()}
+    return method, states, Task(*parts, torch.arange(3))
+
+
+def rememberer():
+    torch.manual_seed(0)
+    return MemoryAugmented(5, 3, slots=6, width=4, hidden=8), cloud()[2]
+
+
+def remembered():
+    return figures.memory_frames(*rememberer())
+
+
+@functools.cache
+def bowls():
+    return figures.landscape_frames(*figures.three_bowls(), alphas=(0.1, 0.2), points=15)
+
+
+def meta_frames():
+    start = {"w": torch.tensor(2.0)}
+    return figures.meta_training_frames(lambda p, a: a / 2 * p["w"] ** 2, SGD, start, 0.1, [2.0, 4.0], 3.0)
+
+
 RESULT = Evaluation(0.42, 0.02, torch.zeros(2), "5-way 1-shot", Dependencies(True, False, False))
 
 FIGURES: dict[str, Callable[[], figures.Picture]] = {
@@ -85,6 +119,11 @@ FIGURES: dict[str, Callable[[], figures.Picture]] = {
     "wave_fit": lambda: figures.wave_fit(wave().query.x, wave().query.y, wave().support, {"zero": torch.zeros(101)}),
     "two_starts": lambda: figures.two_starts(starts(), 10),
     "episode_card": lambda: figures.episode_card(episode(), 0, drawn_characters().names, "S"),
+    "matrix": lambda: figures.matrix([[0.25, 0.75], [1, 0]], ["query a", "query b"], [0, 1], "attention"),
+    "clusters": lambda: figures.clusters(figures.cluster_frames(*cloud())),
+    "memory": lambda: figures.memory(remembered(), torch.rand(15, 28, 28, generator=generator())),
+    "landscapes": lambda: figures.landscapes(bowls()),
+    "meta_training": lambda: figures.meta_training(meta_frames()),
 }
 SAID = {
     "method_map": "MAML in row step, column exact",
@@ -98,6 +137,11 @@ SAID = {
     "wave_fit": "zero, mean squared error",
     "two_starts": "After 10 gradient steps".lower(),
     "episode_card": "Lit: the support set",
+    "matrix": "query a: 0.25 at 0, 0.75 at 1; query b: 1.00 at 0",
+    "clusters": "after 7 steps",
+    "memory": "A memory of 6 slots over 15 steps",
+    "landscapes": "Before any step the mean loss is lowest at (1.25, 1.18)",
+    "meta_training": "multiplied by 1 − α L″(θ₁) = 1 − 0.1 · 4 = 0.6",
 }
 
 
@@ -115,8 +159,10 @@ def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
 
 
 def test_every_exported_figure_is_tried_here() -> None:
-    others = {"Picture", "Table", "dependency_table", "results_table", "training_frames", "two_starts_frames"}
-    assert set(FIGURES) == set(figures.__all__) - others
+    tables = {"Table", "dependency_table", "method_table", "results_table"}
+    frames = {"cluster_frames", "landscape_frames", "memory_frames", "training_frames", "two_starts_frames"}
+    elsewhere = {"meta_training_frames", "meta_training_film"}
+    assert set(FIGURES) == set(figures.__all__) - tables - frames - elsewhere - {"three_bowls", "Picture"}
 
 
 def test_a_style_set_by_the_learner_changes_nothing() -> None:
@@ -166,6 +212,7 @@ def test_tables_say_it_as_html_and_as_text() -> None:
         (lambda: figures.two_starts(starts(), 4), "step=4 was not computed"),
         (lambda: figures.episode_card(episode()), "Give index= for a stack"),
         (lambda: figures.episode_card(episode(), 0, highlight="Q"), "highlight='Q'"),
+        (lambda: figures.matrix([[1.0]], ["a", "b"], ["c"]), r"shape \(1, 1\)"),
     ],
 )
 def test_wrong_input_is_named(wrong: Callable[[], object], words: str) -> None:
@@ -205,3 +252,72 @@ def test_two_starts_of_points_on_no_known_wave() -> None:
     frames = figures.two_starts_frames(*pair(), wave().support)
     assert frames["truth"] is None and frames["pooled"]["error"] is None
     assert "on no known wave" in figures.two_starts(frames, 0).alt
+
+
+def test_the_method_table_has_a_column_a_method_and_ones_own_symbols_last() -> None:
+    leaky = Evaluation(0.6, 0.01, torch.zeros(2), "5-way 1-shot", Dependencies(True, True, False))
+    rows = [
+        Row("pixels", RESULT, (-0.18, 0.01), 0, None, 0.12, RESULT),
+        Row("mine", leaky, None, 93_920, 29.6, 1.5, leaky),
+    ]
+    table = figures.method_table(rows)
+    assert table.header == ["", "pixels", "mine"]
+    cells = {row[0]: list(row[1:]) for row in table.rows}
+    assert cells["accuracy"] == ["0.420", "0.600"] and cells["minus mine"] == ["-0.180", ""]
+    assert cells["parameters"] == ["0", "94k"] and cells["meta-training, s"] == ["–", "30"]
+    assert list(cells)[-1] == "your symbols"
+    assert any("pixels depends on its own support set only" in note for note in table.notes)
+    assert any("mine transductive" in note for note in table.notes)
+
+
+def test_borders_of_the_clusters_are_where_the_method_changes_its_answer() -> None:
+    """On a grid of the plane, the class of the nearest prototype in the whole embedding changes at the edges only."""
+    method, states, task = cloud()
+    frame = figures.cluster_frames(method, states, task)[-1]
+    method.load_state_dict(states[30])
+    prototypes = method.fit(task.support).adapted.detach().double()
+    center = prototypes.mean(0)
+    scale = (prototypes - center).square().sum(-1).mean().sqrt()
+    # the axes of the plane, from where the prototypes are in it: three prototypes span exactly a plane
+    flat = torch.tensor(frame["prototypes"], dtype=torch.float64)
+    axes = torch.linalg.lstsq(flat, (prototypes - center) / scale).solution
+    for (x0, x1), (y0, y1) in frame["edges"]:
+        along = torch.tensor([x1 - x0, y1 - y0], dtype=torch.float64)
+        across = torch.stack([-along[1], along[0]]) / along.norm()
+        for part in (0.3, 0.6):
+            place = torch.tensor([x0, y0], dtype=torch.float64) + part * along
+            sides = [(center + scale * (place + side * across) @ axes) for side in (1e-2, -1e-2)]
+            classes = [int((side - prototypes).square().sum(-1).argmin()) for side in sides]
+            assert classes[0] != classes[1]
+    assert 2 <= len(frame["edges"]) <= 3
+
+
+def test_cluster_frames_tell_what_the_method_answers_and_hold_still() -> None:
+    method, states, task = cloud()
+    frames = figures.cluster_frames(method, states, task)
+    json.dumps(frames, allow_nan=False)
+    for frame, (step, state) in zip(frames, states.items(), strict=True):
+        method.load_state_dict(state)
+        answers = method.fit(task.support)(task.query.x).argmax(-1)
+        assert frame["step"] == step and frame["wrong"] == (answers != task.query.y).tolist()
+        assert frame["accuracy"] == pytest.approx((answers == task.query.y).float().mean().item())
+    same = figures.cluster_frames(method, {0: states[30], 1: states[30]}, task)
+    assert torch.allclose(torch.tensor(same[0]["query"]), torch.tensor(same[1]["query"]), atol=2e-4)
+    assert reach(frames) > 0
+
+
+def test_memory_frames_follow_the_trace() -> None:
+    reader, task = rememberer()
+    frames, sequence = figures.memory_frames(reader, task), reader.sequence(task)
+    with torch.no_grad():
+        trace = reader.trace(sequence.x, sequence.y)
+    assert torch.allclose(torch.tensor(frames["reads"]), trace.reads, atol=1e-4)
+    assert torch.allclose(torch.tensor(frames["writes"]), trace.writes, atol=1e-4)
+    assert frames["labels"] == [0, 0, 1, 1, 2, 2, *[0] * 4, *[1] * 4, 2]
+    assert frames["seen"] == [0, 1, 0, 1, 0, 1, 2, 3, 4, 5, 2, 3, 4, 5, 2]
+    assert frames["slot"] == trace.reads.argmax(-1).tolist()
+    written = trace.writes.argmax(-1).tolist()
+    for t, (slot, step) in enumerate(zip(frames["slot"], frames["written"], strict=True)):
+        assert (
+            slot not in written[:t] if step is None else written[:t][step:].count(slot) == 1 and written[step] == slot
+        )

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from metalearn_course import widgets
-from metalearn_course.learners import mlp
-from metalearn_course.meta_learners import MAML, FineTuned
+from metalearn_course.learners import conv_strided, mlp
+from metalearn_course.meta_learners import MAML, FineTuned, MemoryAugmented, Prototypical
 from metalearn_course.tasks import Characters, Episodes, Examples, Task, my_symbols
+from metalearn_course.tasks.task import one_task
 from metalearn_course.update_rules import SGD, unroll
 from metalearn_course.widgets.draw_symbols import status_line
 from metalearn_course.widgets.episode import with_image
@@ -33,10 +34,28 @@ def two_starts(**options):
     return widgets.TwoStarts(*pair, **options)
 
 
-def episode_card(**options):
+def runes():
     images = torch.randint(1, 256, (8, 5, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    runes = Characters(images, ["Runes"] * 8, [f"Runes/{i}" for i in range(8)], {"train": torch.arange(8)}, "test")
-    return widgets.EpisodeCard(Episodes(runes, 3, 2, 2), **options)
+    return Characters(images, ["Runes"] * 8, [f"Runes/{i}" for i in range(8)], {"train": torch.arange(8)}, "test")
+
+
+def episode_card(**options):
+    return widgets.EpisodeCard(Episodes(runes(), 3, 2, 2), **options)
+
+
+def rune_task():
+    return one_task(Episodes(runes(), 3, 2, 2).sample(1, torch.Generator().manual_seed(0)), 0)
+
+
+def clusters():
+    torch.manual_seed(0)
+    method = Prototypical(conv_strided(8, widths=(4, 4, 4)))
+    return widgets.Clusters(method, {step: method.state_dict() for step in (0, 5)}, rune_task())
+
+
+def memory():
+    torch.manual_seed(0)
+    return widgets.Memory(MemoryAugmented(784, 3, slots=5, width=4, hidden=8), rune_task())
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +65,8 @@ def each(tmp_path_factory):
         widgets.TrainingCycle(make_trace),
         two_starts(),
         episode_card(),
+        clusters(),
+        memory(),
     ]
 
 
@@ -161,3 +182,17 @@ def test_symbols_that_cannot_be_saved_are_told(tmp_path) -> None:
 def test_the_status_counts_what_is_more_than_the_least() -> None:
     image = np.zeros((28, 28), np.uint8)
     assert "1 more will be saved" in status_line([[image] * 3, *([[image] * 2] * 4)])
+
+
+def test_clusters_show_the_last_step_first_and_an_image_for_every_point() -> None:
+    widget = clusters()
+    assert widget.at == 1 and [frame["step"] for frame in widget.frames] == [0, 5]
+    assert {kind: len(uris) for kind, uris in widget.images.items()} == {"support": 6, "query": 6}
+    with pytest.raises(ValueError, match="no snapshots"):
+        widgets.Clusters(Prototypical(mlp(2, 2)), {}, rune_task())
+
+
+def test_the_memory_opens_at_the_first_class_seen_before() -> None:
+    widget = memory()
+    assert widget.frames["seen"][widget.at] == 1 and 0 not in widget.frames["seen"][widget.at : widget.at + 1]
+    assert len(widget.images) == len(widget.frames["labels"]) == 12

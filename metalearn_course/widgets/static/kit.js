@@ -48,7 +48,8 @@ function place(svg, event) {
 
 // Follow a pointer from where it goes down on `node` until it is let go, whatever kind of pointer it is.
 function follow(node, { start = () => {}, move, end }) {
-  node.style.touchAction = "none";
+  node.style.touchAction = "none"; // has no effect inside an SVG, where a touch would scroll the page:
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   let pointer = null;
   node.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button > 0) return;

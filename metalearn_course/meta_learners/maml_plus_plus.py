@@ -1,0 +1,69 @@
+"""MAML with learned rates, judged after every inner step: MAML++ (Antoniou et al., 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..tasks.task import Examples, Task
+from ..update_rules import Params, Trace, unroll
+from .base import Loss
+from .maml import MAML
+
+
+class MAMLPlusPlus(MAML):
+    """Two of the changes that steady MAML (Antoniou et al., 2019, section 4).
+
+    Learned rates: phi is theta_0 and `rates`, one for each inner step and each parameter tensor, all `lr` at first.
+    `rates.requires_grad_(False)` keeps them there; with more steps than rates, the last ones are used again.
+
+    Multi-step loss: the objective is the sum over inner steps k of weights[k] times the query loss after that step. The
+    paper shifts the weights from equal ones towards the last while it trains. Here they stay as given (equal by
+    default): to shift them, train in parts and change `weights` in between. All weight on the last is MAML's objective.
+    """
+
+    weights: Tensor
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        steps: int = 5,
+        lr: float = 0.01,
+        loss: Loss = F.cross_entropy,
+        first_order: bool = False,
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(learner, steps, lr, loss, first_order)
+        judged = max(1, steps)  # without a step, the start itself
+        weights = [1 / judged] * judged if weights is None else weights
+        if len(weights) != judged:
+            raise ValueError(f"{len(weights)} weights for steps={steps}; give {judged}, one for each inner step.")
+        self.rates = nn.Parameter(torch.full((steps, len(self.start())), lr))
+        self.register_buffer("weights", torch.tensor(weights))
+
+    def trace(self, support: Examples) -> Trace:
+        rule, batches = LayerStepRates(self.rates), [support] * self.steps
+        return unroll(self.support_loss, rule, self.start(), batches, first_order=self.first_order)
+
+    def objective(self, task: Task) -> Tensor:
+        trace, (x, y) = self.trace(task.support), task.query
+        after_each = [step.params for step in trace.steps[1:]] + [trace.params]
+        return self.weights @ torch.stack([self.loss(self.predict(params, x), y) for params in after_each])
+
+
+@dataclass(frozen=True)
+class LayerStepRates:
+    """theta <- theta - rates[k, l] * gradient, for step k and parameter tensor l; rates: (steps, tensors)."""
+
+    rates: Tensor
+
+    def init(self, params: Params) -> int:
+        return 0
+
+    def update(self, params: Params, grads: Params, step: int, loss: Tensor) -> tuple[Params, int]:
+        rates = self.rates[min(step, len(self.rates) - 1)]
+        return {name: p - rate * grads[name] for (name, p), rate in zip(params.items(), rates, strict=True)}, step + 1
