@@ -110,10 +110,8 @@ def _order_of_support(meta_learner: MetaLearner, stack: Task) -> None:
     if not meta_learner.order_matters:
         _equal(after, before, "the answers after a reversed support set", "those before")
     elif torch.allclose(after, before, rtol=1e-5, atol=1e-7):
-        raise CheckError(
-            f"{type(meta_learner).__name__} has order_matters = True; its answers stay the same when the support set is "
-            "reversed."
-        )
+        name = type(meta_learner).__name__
+        raise CheckError(f"{name} has order_matters = True; its answers stay the same in reverse order.")
 
 
 def _same_seed_same_result(make: Callable[[], MetaLearner], tasks: TaskDistribution) -> None:

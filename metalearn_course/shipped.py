@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -137,7 +137,7 @@ def pretrained(name: str, characters: Characters, folder: Path = WEIGHTS) -> Met
             embedding[0] = Frozen(pretrained("prototypical", characters, folder).get_submodule("encoder"))
         meta_learner = recipe.make(characters, embedding)
     if recipe.test_steps is not None:
-        meta_learner.steps = recipe.test_steps  # type: ignore[assignment]
+        cast(MAML, meta_learner).steps = recipe.test_steps
     own = {k: v for k, v in meta_learner.state_dict().items() if not k.startswith(_elsewhere(recipe))}
     if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in arrays.items()}:
         raise ValueError(f"The weights of {name!r} do not fit the method of that name. {_ADVICE.format(name=name)}")

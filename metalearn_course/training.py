@@ -119,7 +119,11 @@ def meta_train(
             meta_learner.trained_seconds = run.history.seconds
             if path is not None and run.step > first:
                 run.save(path)
+        doubts = getattr(meta_learner, "remark", None)
+        remark = doubts(batch) if doubts is not None and run.step > first else ""
     print(_closing_line(name, run, steps, first, interrupted.is_set()))
+    if remark:
+        print(f"{name}: {remark}")
     return run.history
 
 

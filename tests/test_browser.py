@@ -378,18 +378,19 @@ def test_lesson_07_the_start_is_dragged_and_the_rate_moves_the_minimum(open_note
 
 
 TEXTS_OF_ALL_MOMENTS = """
-import gc, json
+import json
 from metalearn_course.figures.meta_pieces import state_of
 from metalearn_course.widgets import MetaTraining
-[*_, widget] = [thing for thing in gc.get_objects() if type(thing) is MetaTraining]
-texts = [e for e in widget.frames["scene"]["elements"] if e["kind"] == "text"]
-words = {widget.target, "detached" if widget.detached else "attached", "live"}
-states = [[(e, state_of(e, i, words)) for e in texts] for i in range(len(widget.frames["moments"]))]
-print(json.dumps([sorted(e.get("none", e["text"]) if s.cut else e["text"] for e, s in now if s.shown) for now in states]))
+[*_, shown] = [value for value in Out.values() if isinstance(value, MetaTraining)]
+all_texts = []
+for moment in range(len(shown.frames["moments"])):
+    texts = [(e, state_of(e, moment, words)) for e in shown.frames["scene"]["elements"] if e["kind"] == "text"]
+    all_texts.append(sorted(e.get("none", e["text"]) if s.cut else e["text"] for e, s in texts if s.shown))
+print(json.dumps(all_texts))
 """
 
 
-def expect_the_texts_that_python_draws(lab: Lab, widget: Any) -> None:
+def expect_the_texts_that_python_draws(lab: Lab, widget: Any, *words: str) -> None:
     """At every moment the browser shows the words and numbers that `meta_drawing` does."""
     expected = lab.page.evaluate(
         """async code => {
@@ -400,7 +401,7 @@ def expect_the_texts_that_python_draws(lab: Lab, widget: Any) -> None:
             await future.done;
             return text;
         }""",
-        TEXTS_OF_ALL_MOMENTS,
+        f"words = {set(words) | {'live'}}" + TEXTS_OF_ALL_MOMENTS,
     )
     found = widget.evaluate(
         """root => {
@@ -438,11 +439,11 @@ def test_lesson_06_the_gradient_runs_back_is_cut_and_moves_what_is_learned(open_
     widget.get_by_label("detach").check()
     assert "nothing to go by" in said.inner_text()
     assert widget.locator("svg text:visible", has_text="None").count() >= 4
-    expect_the_texts_that_python_draws(lab, widget)
+    expect_the_texts_that_python_draws(lab, widget, "start", "detached")
     widget.get_by_label("detach").uncheck()
     widget.get_by_label("the star: learn the rate").check()
     assert "The meta-optimizer updates the rate" in said.inner_text()
-    expect_the_texts_that_python_draws(lab, widget)
+    expect_the_texts_that_python_draws(lab, widget, "rate", "attached")
     lab.screenshot("06_meta_training")
     history = widget.locator("p.ml-status").nth(1)
     for press in ("button", "arrow key"):

@@ -91,7 +91,7 @@ def _told(frames: dict[str, Any], moment: int, target: str, detached: bool) -> s
     which = "detached" if detached else target
     story = " ".join(m["words"][which] for m in frames["moments"][: moment + 1])
     return (
-        "Meta-training in two storeys. In the upper one, the meta-forward pass, the training steps of one run stand in "
+        "Meta-training on two levels. In the upper one, the meta-forward pass, the training steps of one run stand in "
         f"a row; in the lower one, the meta-backward pass, there is a box under each of them for the way back. {story}"
     )
 

@@ -1,6 +1,6 @@
 """Where everything stands in lesson 06's picture, and when it is to be seen. Drawn by `meta_drawing`, and in a browser.
 
-Time runs to the right through the upper storey, the meta-forward pass, and back to the left through the lower one, the
+Time runs to the right through the upper level, the meta-forward pass, and back to the left through the lower one, the
 meta-backward pass. Inside a training step everything runs downward: predict, measure, update.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from .meta_pieces import Pieces, say
 from .meta_words import WRITTEN, indexed
 
-LEFT, PAD, HEIGHT = 146, 14, 520  # the storeys begin at LEFT; before them stands what can be learned
+LEFT, PAD, HEIGHT = 146, 14, 520  # the levels begin at LEFT; before them stands what can be learned
 UPPER, LOWER = (8, 316), (328, 512)
 SHEETS, MODEL, LOSS_AT, OPTIMIZER, BUS = 70, 118, 182, 249, 304
 BACK, SHARES = 402, 474
@@ -45,7 +45,7 @@ class _Scene(Pieces):
         return self.at[kind, step]
 
     def whole(self) -> dict[str, Any]:
-        self.storeys()
+        self.levels()
         for t in range(self.steps):
             self.training_step(t)
             self.update(t)
@@ -58,7 +58,7 @@ class _Scene(Pieces):
         self.meta_optimizer()
         return {"width": self.right + 4, "height": HEIGHT, "elements": self.elements}
 
-    def storeys(self) -> None:
+    def levels(self) -> None:
         for (top, bottom), name, words in (
             (UPPER, "meta-forward", "a whole training run, left to right"),
             (LOWER, "meta-backward", "the gradient runs back along it, right to left"),
@@ -178,7 +178,7 @@ class _Scene(Pieces):
             self.slope(out, BACK, f["g"][t], **seen)
             self.text(out, BACK - 23, indexed("g", t) if self.single else f"|{indexed('g', t)}|", 12, "loss", **seen)
             value = say(f["g"][t][0] if self.single else f["g_norm"][t])
-            self.text(out, BACK + 24, value, 11.5, "loss", none="None", small=20, **seen)
+            self.text(out, BACK + 24, value, 11.5, "loss", none="None", small=min(20, 85 // len(value)), **seen)
 
     def share(self, t: int) -> None:
         """Down from the box: what this step adds to the gradient of the rate."""
@@ -215,7 +215,7 @@ class _Scene(Pieces):
             if of == "start":
                 for when in unmoved:
                     self.weights(left + 10, MODEL + 4, width - 14, f["theta"][0], part="start", **when)
-                self.weights(left + 10, MODEL + 4, width - 14, f["moved"]["start"]["theta"], **moved)
+                self.weights(left + 10, MODEL + 4, width - 14, f["moved"]["start"]["theta"], part="start", **moved)
                 if self.single:
                     self.note(left + 10, MODEL + 28, f"was {say(f['theta'][0][0])}", anchor="start", **moved)
                 if self.count <= WRITTEN:
@@ -223,8 +223,9 @@ class _Scene(Pieces):
             else:
                 self.add("star", x=left + 22, y=OPTIMIZER + 4, size=13, color="star-edge", fill="star", part="rate")
                 look = {"size": 14, "anchor": "start", "small": 23}
+                look |= {"part": "rate"}
                 for when in unmoved:
-                    self.text(left + 41, OPTIMIZER + 4, say(f["rate"]), part="rate", **look, **when)
+                    self.text(left + 41, OPTIMIZER + 4, say(f["rate"]), **look, **when)
                 self.text(left + 41, OPTIMIZER + 4, say(f["moved"]["rate"]["rate"]), **look, **moved)
                 self.note(left + width - 7, OPTIMIZER + 52, "drag ↔", anchor="end", where=["live"], till=move)
                 self.note(left + 10, OPTIMIZER + 28, f"was {say(f['rate'])}", anchor="start", **moved)
@@ -239,15 +240,15 @@ class _Scene(Pieces):
             when: dict[str, Any] = {"of": of, "behind": True, "since": arrive, "now": [arrive]}
             self.box(left, y - 30, width, 58, "loss", ghost=True, **when)
             self.note(left + width / 2, y - 18, f"∂meta-loss/∂{name}", of=of, behind=True)
-            value, size = say(f["g"][0][0] if self.single else f["rate_grad"]), 14.0
             if of == "start":
                 self.slope(left + 20, y + 7, f["g"][0], **when)
-                value, size = (value, size) if self.single else (self.length(0).replace(" = ", " "), 11)
             else:
                 self.add("star", x=left + 20, y=y + 7, size=12, color=color, fill="paper", **when)
-                value = say(f["rate_grad"])
-            small = 21 if size == 14 else 14
-            self.text(left + 38, y + 7, value, size, color, anchor="start", none="None", small=small, **when)
+            value = say(f["rate_grad"] if of == "rate" else f["g"][0][0])
+            look = {"text": value, "size": 14, "small": 21}
+            if of == "start" and not self.single:
+                look = {"text": self.length(0).replace(" = ", " "), "size": 11, "small": 14}
+            self.text(left + 38, y + 7, color=color, anchor="start", none="None", **look, **when)
         way: dict[str, Any] = {"of": "start", "behind": True, "since": self.moment("back", 0), "now": [arrive]}
         self.arrow((self.columns[0], BACK), (left + width, BACK), color="loss", token="gradient", ghost=True, **way)
 

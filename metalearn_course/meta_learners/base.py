@@ -24,7 +24,8 @@ class MetaLearner(nn.Module):
     A method says, for ONE task, what `adapt` learns from the support set and how `predict` uses it; `adapt` returns
     tensors (also in a dict or a NamedTuple), never a function. Calling the meta-learner on a stack of tasks runs
     both under `vmap`. While it does, `self.ways` is the number of classes of the tasks at hand. A method that adapts
-    by gradient steps may offer them as `trace(support)`, so that meta_train can name the one that diverges.
+    by gradient steps may offer them as `trace(support)`, so that meta_train can name the one that diverges; and one
+    with doubts about a training, as `remark(tasks)`, a line that meta_train prints at its end.
     """
 
     ways: int

@@ -26,15 +26,12 @@ class ImplicitMAML(MAML):
         v = (I + H/lambda)^-1 g,    H the Hessian of the support loss at theta*, g the gradient of the query loss there
 
     (lemma 1). Conjugate gradient finds v in `cg_steps` steps, by products of H with vectors, without H itself. If H has
-    negative eigenvalues, lambda has to exceed the size of the lowest. `residuals`, shape (tasks,), is
-    |g - (I + H/lambda) v| / |g| for the last stack of tasks.
+    negative eigenvalues, lambda has to exceed the size of the lowest.
 
-    v is exact where both solvers have converged, the inner one to a point where its gradient, in the last of
-    `trace(support).steps`, is zero. With ReLUs it may end on a kink, which has no gradient: take nn.Tanh to be exact.
+    v is exact where both solvers have converged: conjugate gradient to `residuals` of zero, the inner loop to a
+    gradient of zero (in the last of `trace(support).steps`). With ReLUs that may end on a kink, which has no gradient:
+    take nn.Tanh to be exact.
     """
-
-    residuals: Tensor | None = None
-    _said = False
 
     def __init__(
         self,
@@ -60,42 +57,41 @@ class ImplicitMAML(MAML):
 
         return unroll(near_start, SGD(self.lr), start, [support] * self.steps)
 
-    def implicit_gradient(self, task: Task) -> tuple[Params, Tensor, Tensor]:
-        """v, the query loss, and the relative residual of v."""
-        adapted = self.adapt(task.support)
-        (x, y), support = task.query, task.support
+    def system(self, task: Task) -> tuple[Callable[[Params], Params], Params, Tensor]:
+        """One task's v -> (I + H/lambda) v, its g, and its query loss."""
+        adapted, support, (x, y) = self.adapt(task.support), task.support, task.query
         g, query_loss = grad_and_value(lambda params: self.loss(self.predict(params, x), y))(adapted)
         hessian_times = vjp(lambda params: grad(self.support_loss)(params, support), adapted)[1]
-
-        def matrix_times(v: Params) -> Params:
-            return plus(v, 1 / self.strength, hessian_times(v)[0])
-
-        v = conjugate_gradient(matrix_times, g, self.cg_steps)
-        left = plus(g, -1, matrix_times(v))
-        return v, query_loss, (dot(left, left) / dot(g, g).clamp_min(1e-30)).sqrt()
+        return lambda v: plus(v, 1 / self.strength, hessian_times(v)[0]), g, query_loss
 
     def objective(self, task: Task) -> Tensor:
-        return self._objective_and_residual(task)[0]
-
-    def _objective_and_residual(self, task: Task) -> tuple[Tensor, Tensor]:
         """The query loss as a constant, plus a zero whose gradient is v."""
         with torch.no_grad():
-            v, query_loss, residual = self.implicit_gradient(task)
+            matrix_times, g, query_loss = self.system(task)
+            v = conjugate_gradient(matrix_times, g, self.cg_steps)
         zero = {name: p - p.detach() for name, p in self.start().items()}
-        return query_loss + dot(v, zero), residual
+        return query_loss + dot(v, zero)
 
-    def forward(self, tasks: Task | list[Task]) -> Tensor:
-        if isinstance(tasks, list):
-            return super().forward(tasks)
-        losses, residuals = self.over_tasks(self._objective_and_residual, tasks)
-        self.residuals = residuals
-        if not self._said and not (residuals <= _TOLERATED).all():
-            self._said = True
-            print(
-                f"{type(self).__name__}: conjugate gradient has not converged, relative residual {residuals.max():.2g} "
-                f"after cg_steps={self.cg_steps}. Raise strength={self.strength} or cg_steps. (Said once.)"
-            )
-        return losses
+    @torch.no_grad()
+    def residuals(self, tasks: Task) -> Tensor:
+        """What conjugate gradient leaves unsolved of each task, |g - (I + H/lambda) v| / |g|: shape (tasks,)."""
+
+        def residual(task: Task) -> Tensor:
+            matrix_times, g, _ = self.system(task)
+            left = plus(g, -1, matrix_times(conjugate_gradient(matrix_times, g, self.cg_steps)))
+            return (dot(left, left) / dot(g, g).clamp_min(1e-30)).sqrt()
+
+        return self.over_tasks(residual, tasks)
+
+    def remark(self, tasks: Task) -> str:
+        """A line for meta_train to print where conjugate gradient has not converged."""
+        worst = self.residuals(tasks).max().item()
+        if worst <= _TOLERATED:
+            return ""
+        return (
+            f"conjugate gradient has not converged: its relative residual is up to {worst:.2g}. "
+            f"Raise strength={self.strength} or cg_steps={self.cg_steps}."
+        )
 
 
 def conjugate_gradient(matrix_times: Callable[[Params], Params], b: Params, steps: int) -> Params:

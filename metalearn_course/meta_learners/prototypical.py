@@ -33,7 +33,7 @@ class Prototypical(MetaLearner):
         return self.encoder(x)
 
     def adapt(self, support: Examples) -> Tensor:
-        """The prototypes (ways, d): the mean of each class's embedded support examples, equation 1."""
+        """The prototypes (ways, d): the mean of each class's embedded examples (Snell et al.'s equation 1)."""
         labels = self.one_hot(support)
         return labels.T @ support.x / labels.sum(0)[:, None]
 

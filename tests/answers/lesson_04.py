@@ -114,8 +114,27 @@ def prototypes__wrong__breaks_under_vmap__adds_to_zeros(x, y, ways):
     return sums / counts
 
 
-def prototypes__wrong__raised__whole_numbers(x, y, ways):
+def prototypes__wrong__breaks_under_vmap__one_hot_without_ways(x, y, ways):
+    labels = F.one_hot(y).float()
+    return labels.T @ x / labels.sum(0)[:, None]
+
+
+def prototypes__wrong__labels_not_float__whole_numbers(x, y, ways):
     return F.one_hot(y, ways).T @ x
+
+
+def prototypes__wrong__labels_not_float__true_and_false(x, y, ways):
+    mine = y == torch.arange(ways)[:, None]
+    return mine @ x / mine.sum(1, keepdim=True)
+
+
+def prototypes__wrong__labels_not_float__einsum(x, y, ways):
+    labels = F.one_hot(y, ways)
+    return torch.einsum("nw,nd->wd", labels, x) / labels.sum(0)[:, None]
+
+
+def prototypes__wrong__raised__not_transposed(x, y, ways):
+    return _one_hot(y, ways) @ x
 
 
 def _differences(x, prototypes):
@@ -181,6 +200,15 @@ def prototype_logits__wrong__cosine_instead__normalized(x, prototypes):
 
 def prototype_logits__wrong__cosine_instead__sharpened(x, prototypes):
     return 10 * F.cosine_similarity(x[:, None], prototypes[None], dim=-1)
+
+
+def prototype_logits__wrong__forgets_factor_two__product(x, prototypes):
+    return x @ prototypes.T - prototypes.square().sum(1)
+
+
+def prototype_logits__wrong__forgets_factor_two__all_three_terms(x, prototypes):
+    lengths = (x**2).sum(1, keepdim=True) + (prototypes**2).sum(1)
+    return torch.einsum("md,wd->mw", x, prototypes) - lengths
 
 
 def prototype_logits__wrong__dot_product__product(x, prototypes):
@@ -461,6 +489,46 @@ def matching_prediction__wrong__cuts_gradient__detached_support(x, support_x, su
     return matching_prediction__right__attention(x, support_x.detach(), support_y, ways, sharpness)
 
 
+def matching_prediction__wrong__compares_in_pairs__cosine_similarity(x, support_x, support_y, ways, sharpness):
+    return (sharpness * F.cosine_similarity(x, support_x)).softmax(-1) @ _one_hot(support_y, ways)
+
+
+def matching_prediction__wrong__compares_in_pairs__last_dimension(x, support_x, support_y, ways, sharpness):
+    attention = F.softmax(sharpness * F.cosine_similarity(x, support_x, dim=-1), dim=0)
+    return torch.stack([attention[support_y == c].sum() for c in range(ways)])
+
+
+def matching_prediction__wrong__compares_in_pairs__by_hand(x, support_x, support_y, ways, sharpness):
+    cosines = (x * support_x).sum(-1) / (x.norm(dim=-1) * support_x.norm(dim=-1))
+    return (sharpness * cosines).softmax(-1)[:, None] * _one_hot(support_y, ways)
+
+
+def matching_prediction__wrong__wrong_dimension__default(x, support_x, support_y, ways, sharpness):
+    return (sharpness * F.cosine_similarity(x[:, None], support_x)).softmax(-1) @ _one_hot(support_y, ways)
+
+
+def matching_prediction__wrong__wrong_dimension__not_transposed(x, support_x, support_y, ways, sharpness):
+    scores = F.normalize(x, dim=-1) @ F.normalize(support_x, dim=-1)
+    return (sharpness * scores).softmax(-1) @ _one_hot(support_y, ways)
+
+
+def matching_prediction__wrong__wrong_dimension__first(x, support_x, support_y, ways, sharpness):
+    cosines = F.cosine_similarity(x[:, None], support_x[None], dim=0)
+    return (sharpness * cosines).softmax(-1) @ _one_hot(support_y, ways)
+
+
+def matching_prediction__wrong__labels_not_float__product(x, support_x, support_y, ways, sharpness):
+    return _attention(x, support_x, sharpness) @ F.one_hot(support_y, ways)
+
+
+def matching_prediction__wrong__labels_not_float__true_and_false(x, support_x, support_y, ways, sharpness):
+    return _attention(x, support_x, sharpness) @ (support_y[:, None] == torch.arange(ways))
+
+
+def matching_prediction__wrong__breaks_under_vmap__one_hot_without_ways(x, support_x, support_y, ways, sharpness):
+    return _attention(x, support_x, sharpness) @ F.one_hot(support_y).float()
+
+
 def matching_prediction__wrong__breaks_under_vmap__mask(x, support_x, support_y, ways, sharpness):
     attention = _attention(x, support_x, sharpness)
     return torch.stack([attention[:, support_y == c].sum(1) for c in range(ways)], dim=1)
@@ -522,8 +590,34 @@ def prototype_loss__wrong__squares_afterwards__log_probabilities(x, y, prototype
     return -(log_p.gather(1, y[:, None]) ** 2).mean()
 
 
-def prototype_loss__wrong__wrong_value__summed(x, y, prototypes):
+def prototype_loss__wrong__summed_loss__reduction(x, y, prototypes):
     return F.cross_entropy(-(torch.cdist(x, prototypes) ** 2), y, reduction="sum")
+
+
+def prototype_loss__wrong__summed_loss__by_hand(x, y, prototypes):
+    log_p = F.log_softmax(-_differences(x, prototypes).square().sum(-1), dim=1)
+    return -log_p[torch.arange(len(y)), y].sum()
+
+
+def prototype_loss__wrong__softmax_before_the_loss__method(x, y, prototypes):
+    return F.cross_entropy((-torch.cdist(x, prototypes).square()).softmax(-1), y)
+
+
+def prototype_loss__wrong__softmax_before_the_loss__by_hand(x, y, prototypes):
+    weights = torch.exp(-_differences(x, prototypes).square().sum(-1))
+    return F.cross_entropy(weights / weights.sum(1, keepdim=True), y)
+
+
+def prototype_loss__wrong__averages_features__mean(x, y, prototypes):
+    return F.cross_entropy(-_differences(x, prototypes).square().mean(-1), y)
+
+
+def prototype_loss__wrong__averages_features__divided(x, y, prototypes):
+    return F.cross_entropy(-(torch.cdist(x, prototypes) ** 2) / x.shape[1], y)
+
+
+def prototype_loss__wrong__wrong_value__first_query_only(x, y, prototypes):
+    return F.cross_entropy(-(torch.cdist(x[:1], prototypes) ** 2), y[:1])
 
 
 def four_rotations__right__default():
@@ -610,8 +704,12 @@ def four_rotations__wrong__wrong_value__begins_at_90():
     return [lambda image, k=k: image.rot90(k, (1, 2)) for k in range(1, 5)]
 
 
-def four_rotations__wrong__wrong_value__clockwise():
+def four_rotations__wrong__clockwise__minus():
     return [partial(torch.rot90, k=-k, dims=(1, 2)) for k in range(4)]
+
+
+def four_rotations__wrong__clockwise__dimensions_exchanged():
+    return [lambda image, k=k: image.rot90(k, (2, 1)) for k in range(4)]
 
 
 def four_rotations__wrong__wrong_type__the_images():

@@ -68,6 +68,58 @@ def unroll__right__vjp(loss, rule, params, batches):
     return current
 
 
+def unroll__wrong__gradient_needs_a_leaf__backward(loss, rule, params, batches):
+    state = rule.init(params)
+    for batch in batches:
+        value = loss(params, batch)
+        value.backward()
+        params, state = rule.update(params, {name: p.grad for name, p in params.items()}, state, value)
+    return params, state
+
+
+def unroll__wrong__gradient_needs_a_leaf__leaves_at_first(loss, rule, params, batches):
+    params = _detached(params)
+    state = rule.init(params)
+    for batch in batches:
+        value = loss(params, batch)
+        value.backward()
+        grads = {name: p.grad if p.is_leaf else None for name, p in params.items()}  # `.grad` would warn of it
+        params, state = rule.update(params, grads, state, value)
+    return params, state
+
+
+def unroll__wrong__gradient_needs_a_leaf__autograd_grad(loss, rule, params, batches):
+    state = rule.init(params)
+    for batch in batches:
+        grads, value = _gradients(loss, params, batch)
+        params, state = rule.update(params, grads, state, value)
+    return params, state
+
+
+def unroll__wrong__swaps_gradient_and_loss__unpacked(loss, rule, params, batches):
+    state = rule.init(params)
+    for batch in batches:
+        value, grads = grad_and_value(loss)(params, batch)
+        params, state = rule.update(params, grads, state, value)
+    return params, state
+
+
+def unroll__wrong__swaps_gradient_and_loss__indexed(loss, rule, params, batches):
+    state = rule.init(params)
+    for batch in batches:
+        both = grad_and_value(loss)(params, batch)
+        params, state = rule.update(params, grads=both[1], state=state, loss=both[0])
+    return params, state
+
+
+def unroll__wrong__returns_params_only__loop(loss, rule, params, batches):
+    return unroll__right__grad_and_value(loss, rule, params, batches)[0]
+
+
+def unroll__wrong__returns_params_only__of_the_trace(loss, rule, params, batches):
+    return update_rules.unroll(loss, rule, params, batches).params
+
+
 def unroll__wrong__ignores_rule__its_rate_only(loss, rule, params, batches):
     for batch in batches:
         grads = grad(loss)(params, batch)
@@ -363,6 +415,28 @@ def rate_gradient__wrong__both_at_theta_1__loop(loss, params, support, query, lr
     return total
 
 
+def rate_gradient__wrong__points_swapped__formula(loss, params, support, query, lr):
+    theta_1 = _step(params, grad(loss)(params, support), lr)
+    return -_product(grad(loss)(params, query), grad(loss)(theta_1, support))
+
+
+def rate_gradient__wrong__points_swapped__overwrites_the_name(loss, params, support, query, lr):
+    query_grads = grad(loss)(params, query)
+    params = update_rules.unroll(loss, SGD(lr), params, [support]).params
+    return -sum((g * query_grads[name]).sum() for name, g in grad(loss)(params, support).items())
+
+
+def rate_gradient__wrong__rate_as_factor__formula(loss, params, support, query, lr):
+    g = grad(loss)(params, support)
+    return -lr * _product(grad(loss)(_step(params, g, lr), query), g)
+
+
+def rate_gradient__wrong__rate_as_factor__the_step_as_a_vector(loss, params, support, query, lr):
+    step = {name: -lr * g for name, g in grad(loss)(params, support).items()}
+    theta_1 = {name: p + step[name] for name, p in params.items()}
+    return _product(grad(loss)(theta_1, query), step)
+
+
 def rate_gradient__wrong__plus_sign__formula(loss, params, support, query, lr):
     g = grad(loss)(params, support)
     return _product(grad(loss)(_step(params, g, lr), query), g)
@@ -647,6 +721,21 @@ def meta_step__wrong__gradients_pile_up__inner_backward(loss, rule, params, batc
     return meta_loss.detach()
 
 
+def meta_step__wrong__loss_after_the_move__trains_again(loss, rule, params, batches, query, meta_optimizer):
+    meta_step__right__unroll(loss, rule, params, batches, query, meta_optimizer)
+    return loss(_trained(loss, rule, params, batches), query).detach()
+
+
+def meta_step__wrong__loss_after_the_move__in_a_closure(loss, rule, params, batches, query, meta_optimizer):
+    def judged():
+        return loss(_trained(loss, rule, params, batches), query)
+
+    meta_optimizer.zero_grad()
+    judged().backward()
+    meta_optimizer.step()
+    return judged()
+
+
 def meta_step__wrong__trains_on_query__one_batch_more(loss, rule, params, batches, query, meta_optimizer):
     return meta_step__right__unroll(loss, rule, params, [*batches, query], query, meta_optimizer)
 
@@ -763,11 +852,11 @@ def _theta_1(support_loss, start, lr):
     return start - lr * grad(support_loss)(start)
 
 
-def start_gradient__wrong__drops_bracket__formula(support_loss, query_loss, start, lr):
+def start_gradient__wrong__drops_factor__formula(support_loss, query_loss, start, lr):
     return grad(query_loss)(_theta_1(support_loss, start, lr))
 
 
-def start_gradient__wrong__drops_bracket__no_create_graph(support_loss, query_loss, start, lr):
+def start_gradient__wrong__drops_factor__no_create_graph(support_loss, query_loss, start, lr):
     theta_0 = start.clone().requires_grad_()
     (slope,) = torch.autograd.grad(support_loss(theta_0), theta_0)
     return torch.autograd.grad(query_loss(theta_0 - lr * slope), theta_0)[0]
@@ -791,8 +880,8 @@ def start_gradient__wrong__curvature_at_theta_1__formula(support_loss, query_los
 def start_gradient__wrong__curvature_at_theta_1__overwrites_the_name(support_loss, query_loss, start, lr):
     w = start
     w = w - lr * grad(support_loss)(w)
-    bracket = 1 - lr * torch.func.hessian(support_loss)(w)
-    return bracket * grad(query_loss)(w)
+    factor = 1 - lr * torch.func.hessian(support_loss)(w)
+    return factor * grad(query_loss)(w)
 
 
 def start_gradient__wrong__slope_for_curvature__formula(support_loss, query_loss, start, lr):
@@ -814,11 +903,11 @@ def start_gradient__wrong__query_gradient_at_start__jacobian(support_loss, query
     return step(start) * grad(query_loss)(start)
 
 
-def start_gradient__wrong__plus_in_bracket__formula(support_loss, query_loss, start, lr):
+def start_gradient__wrong__plus_in_factor__formula(support_loss, query_loss, start, lr):
     return grad(query_loss)(_theta_1(support_loss, start, lr)) * (1 + lr * grad(grad(support_loss))(start))
 
 
-def start_gradient__wrong__plus_in_bracket__expanded(support_loss, query_loss, start, lr):
+def start_gradient__wrong__plus_in_factor__expanded(support_loss, query_loss, start, lr):
     told = grad(query_loss)(_theta_1(support_loss, start, lr))
     return told + lr * torch.func.hessian(support_loss)(start) * told
 
@@ -910,6 +999,12 @@ def repaired_inner_step__wrong__nothing_arrives__optimizer_of_a_copy(net, loss, 
     loss(learner(support.x), support.y).backward()
     optimizer.step()
     return dict(learner.named_parameters())
+
+
+def repaired_inner_step__wrong__nothing_arrives__parameters(net, loss, support, lr):
+    params = dict(net.named_parameters())
+    grads = torch.autograd.grad(loss(net(support.x), support.y), list(params.values()), create_graph=True)
+    return {name: torch.nn.Parameter(p - lr * g) for (name, p), g in zip(params.items(), grads, strict=True)}
 
 
 def repaired_inner_step__wrong__start_detached__deepcopy(net, loss, support, lr):

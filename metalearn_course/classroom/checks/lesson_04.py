@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import permutations
 from typing import Any
 
@@ -34,6 +36,7 @@ from metalearn_course.classroom.checks import (
         "divides_by_all_examples",
         "sums_examples",
         "same_shots_for_all",
+        "labels_not_float",
         "cuts_gradient",
         "breaks_under_vmap",
     ),
@@ -47,7 +50,8 @@ from metalearn_course.classroom.checks import (
 )
 def prototypes(answer: Answer) -> str:
     want = _prototypes(_POINTS, _LABELS, 3)
-    got = answer(_POINTS, _LABELS, 3, like=zeros(3, 2))
+    with _floats_expected():
+        got = answer(_POINTS, _LABELS, 3, like=zeros(3, 2))
     _expect_own_rows(answer, got)
     at_one = answer(torch.ones(6, 2), _LABELS, 3, like=zeros(3, 2))
     what = "Six examples, two of each of 3 classes, all at [1, 1]: every mean is there, too. Your prototypes are at"
@@ -78,6 +82,22 @@ _LABELS = tensor([2, 0, 1, 0, 2, 1])
 def _prototypes(x: Tensor, y: Tensor, ways: int) -> Tensor:
     labels = F.one_hot(y, ways).float()
     return labels.T @ x / labels.sum(0)[:, None]
+
+
+@contextmanager
+def _floats_expected() -> Iterator[None]:
+    """Inside, a failure of labels that met float32 numbers as whole numbers is reported as that."""
+    try:
+        yield
+    except Mistake as mistake:
+        if mistake.name != "raised" or not re.search("same dtype|scalar type", mistake.message):
+            raise
+        raise Mistake(
+            "labels_not_float",
+            "`one_hot` gives whole numbers and `==` gives True and False; a matrix product with float32 features takes "
+            f"neither. Make them float: `.float()`. What happened: {mistake.message}.",
+            "raised",
+        ) from None
 
 
 def _expect_own_rows(answer: Answer, got: Tensor) -> None:
@@ -152,13 +172,21 @@ def _expect_vmap(answer: Answer, expression: Callable[[Callable[..., Any]], Any]
     except Mistake as mistake:
         if mistake.name != "raised":
             raise
-        advice = (
-            "a mask such as `x[y == c]` fails, for how many rows it keeps differs from task to task. Keep all rows, "
-            "and multiply those that do not count by 0, as one-hot labels do."
-            if "boolean mask" in mistake.message
-            else "nothing can be written into a tensor of zeros, and no `if` can ask about a number: compute with "
-            "whole tensors, or stack parts of them."
-        )
+        if "boolean mask" in mistake.message:
+            advice = (
+                "a mask such as `x[y == c]` fails, for how many rows it keeps differs from task to task. Keep all "
+                "rows, and multiply those that do not count by 0, as one-hot labels do."
+            )
+        elif "explicit positive num_classes" in mistake.message:
+            advice = (
+                "`one_hot` cannot look for the largest label, which differs from task to task. Give it the number of "
+                "classes: `F.one_hot(y, ways)`."
+            )
+        else:
+            advice = (
+                "nothing can be written into a tensor of zeros, and no `if` can ask about a number: compute with "
+                "whole tensors, or stack parts of them."
+            )
         raise Mistake(
             "breaks_under_vmap",
             f"It is right for one task, but a stack of tasks goes through `vmap`, and there {advice} What happened "
@@ -177,6 +205,7 @@ def _expect_vmap(answer: Answer, expression: Callable[[Callable[..., Any]], Any]
         "missing_minus",
         "unsquared_distance",
         "cosine_instead",
+        "forgets_factor_two",
         "dot_product",
         "averages_features",
         "returns_probabilities",
@@ -217,6 +246,12 @@ def prototype_logits(answer: Answer) -> str:
             "distance.",
         )
     _expect_squares(answer, got)
+    if near(_centered(got), _centered(_QUERIES @ _CORNERS.T - _CORNERS.square().sum(1)), atol=1e-4):
+        raise Mistake(
+            "forgets_factor_two",
+            f"Query 0 has the squared distances {show(squares[0])}, and your logits are {show(got[0])}: the square was "
+            "multiplied out, and the product needs a factor 2, as in -(x - p)^2 = 2 x p - p^2 - x^2.",
+        )
     moved = answer(_QUERIES + 2.0, _CORNERS + 2.0, like=zeros(4, 3))
     if not near(_centered(moved), _centered(got), atol=1e-4):
         raise Mistake(
@@ -299,6 +334,9 @@ def _expect_squares(answer: Answer, got: Tensor) -> None:
         "returns_logarithms",
         "assumes_sorted_labels",
         "same_shots_for_all",
+        "compares_in_pairs",
+        "wrong_dimension",
+        "labels_not_float",
         "overwrites",
         "cuts_gradient",
         "breaks_under_vmap",
@@ -313,7 +351,13 @@ def _expect_squares(answer: Answer, got: Tensor) -> None:
     ),
 )
 def matching_prediction(answer: Answer) -> str:
-    got = _matched(answer, _ASKED, _SHOWN, _OWNERS)
+    with _floats_expected():
+        try:
+            got = _matched(answer, _ASKED, _SHOWN, _OWNERS)
+        except Mistake as mistake:
+            if mistake.name == "raised":
+                _explain_shapes(answer, mistake)
+            raise
     _expect_probabilities(got)
     alone = _matched(answer, _ASKED[:1], _SHOWN, _OWNERS)
     if not near(alone, got[:1]):
@@ -378,6 +422,36 @@ def _matched(answer: Answer, x: Tensor, support_x: Tensor, support_y: Tensor, sh
         )
     expect_kind(got, zeros(len(x), 3), f"the result of `{answer.name}`")
     return got
+
+
+def _explain_shapes(answer: Answer, mistake: Mistake) -> None:
+    """Which sizes have to be equal by chance before it runs, where 2 queries, 6 examples and 3 features fail."""
+    features = torch.cat([_SHOWN, _SHOWN.flip(0)], dim=1)
+    for name, x, support_x, advice in (
+        (
+            "compares_in_pairs",
+            _SHOWN.flip(0),
+            _SHOWN,
+            "6 queries it runs: query i meets example i only. Every query has to meet every example: `x[:, None]`, of "
+            "shape (m, 1, d), beside `support_x`; and the cosine is over the features, `dim=-1`.",
+        ),
+        (
+            "wrong_dimension",
+            features[:2],
+            features,
+            "6 features instead of 3 it runs: something meant for the features runs over the examples. Say which "
+            "dimension: `dim=-1` is that of the features in `x[:, None]` and `support_x`, and by default it is 1.",
+        ),
+    ):
+        try:
+            answer(x, support_x, _OWNERS, 3, 3.0)
+        except Mistake:
+            continue
+        raise Mistake(
+            name,
+            f"With 2 queries and 6 examples of 3 features it fails, with {advice} What happened: {mistake.message}.",
+            "raised",
+        ) from None
 
 
 def _expect_probabilities(got: Tensor) -> None:
@@ -486,7 +560,14 @@ def _expect_sums(answer: Answer, got: Tensor) -> None:
     title="repair the distance",
     minutes=3,
     difficulty=1,
-    mistakes=("unsquared_distance", "square_eats_the_minus", "squares_afterwards"),
+    mistakes=(
+        "unsquared_distance",
+        "square_eats_the_minus",
+        "squares_afterwards",
+        "softmax_before_the_loss",
+        "averages_features",
+        "summed_loss",
+    ),
     hints=(
         "A query moves twice as far away from a prototype. By which factor should its logit grow, and by which does it "
         "here?",
@@ -508,6 +589,13 @@ def prototype_loss(answer: Answer) -> str:
                 f"{what}your loss is {show(got.item())}, the square of a logarithm. It is the distances that are "
                 f"squared, before the softmax. {right}",
             )
+    twice = [F.cross_entropy(tensor([[-1.0, other]]).softmax(-1), label) for other in (-4.0, -2.0)]
+    if any(near(got, loss) for loss in twice):
+        raise Mistake(
+            "softmax_before_the_loss",
+            f"{what}your loss is {show(got.item())}. `F.cross_entropy` takes the softmax itself, and a second one "
+            f"flattens every answer: give it minus the squared distances as they are. {right}",
+        )
     margin, wider = (_margin(loss) for loss in (got, far))
     if margin < 0 and wider < 0:
         raise Mistake(
@@ -522,10 +610,24 @@ def prototype_loss(answer: Answer) -> str:
             f"themselves. {right}",
         )
     x, y, c = _QUERIES, tensor([0, 1, 2, 2]), _CORNERS / 2
-    for one, owner in ((x[:1], y[:1]), (x, y)):
-        want = F.cross_entropy(_logits(one, c), owner)
-        count = "a single query" if len(one) == 1 else f"{len(one)} queries"
-        expect_close(answer(one, owner, c, like=tensor(0.0)), want, f"the mean loss of {count}, 3 prototypes")
+    alone, all_four = (answer(one, owner, c, like=tensor(0.0)) for one, owner in ((x[:1], y[:1]), (x, y)))
+    want, want_all = (F.cross_entropy(_logits(one, c), owner) for one, owner in ((x[:1], y[:1]), (x, y)))
+    if near(alone, F.cross_entropy(_logits(x[:1], c) / 3, y[:1])):
+        raise Mistake(
+            "averages_features",
+            f"A query with 3 features has the squared distances {show(-_logits(x[:1], c)[0])} and the loss "
+            f"{show(alone.item())}, from a third of them: the squares were averaged over the features. Add them up; "
+            f"the loss is then {show(want.item())}.",
+        )
+    expect_close(alone, want, "the mean loss of a single query, 3 prototypes")
+    if near(all_four, 4 * want_all):
+        raise Mistake(
+            "summed_loss",
+            f"The losses of 4 queries were added up: {show(all_four.item())}, four times the mean, "
+            f"{show(want_all.item())}. A step would grow with the number of queries. The mean is what "
+            "`F.cross_entropy` gives by itself, without `reduction`.",
+        )
+    expect_close(all_four, want_all, "the mean loss of 4 queries, 3 prototypes")
     return "squared: now it is the linear classifier of the paper."
 
 
@@ -539,7 +641,7 @@ def _margin(loss: Tensor) -> float:
     title="repair the rotations",
     minutes=4,
     difficulty=2,
-    mistakes=("late_binding", "wrong_plane", "remembers_calls"),
+    mistakes=("late_binding", "wrong_plane", "remembers_calls", "clockwise"),
     hints=(
         "The functions are made in the loop and called after it. What is `k` then?",
         "A function looks its outer names up when it is called, not when it is made. Hand over the number at once: as "
@@ -589,6 +691,12 @@ def four_rotations(answer: Answer) -> str:
             f"Called in order, the functions turn by {show(degrees)} degrees; called once more, from the last to the "
             f"first, they turn by {show([_degrees(one, image) for one in again])}. What one does depends on who was "
             "called before: give each its own number when it is made.",
+        )
+    if degrees == [0, 270, 180, 90]:
+        raise Mistake(
+            "clockwise",
+            "Function 1 turns an image by a quarter clockwise, and function 3 by three. Counterclockwise is asked for: "
+            "`image.rot90(k, (1, 2))` with a positive `k`, and the dimensions in this order.",
         )
     for k, (one, angle) in enumerate(zip(first, degrees, strict=True)):
         found = "none of the four angles" if angle is None else f"{angle} degrees"

@@ -49,18 +49,22 @@ _BENT_BATCHES = [
 
 
 class _Watched:
-    """An update rule that remembers the losses it was handed."""
+    """An update rule that remembers the gradients and losses it was handed."""
 
     def __init__(self, rule: UpdateRule) -> None:
         self.__dict__.update(vars(rule))
         self.rule = rule
+        self.grads: list[Any] = []
         self.losses: list[Any] = []
 
     def init(self, params: Params) -> Any:
         return self.rule.init(params)
 
     def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        self.grads.append(grads)
         self.losses.append(loss)
+        if isinstance(grads, Tensor):
+            raise TypeError("`grads` is a tensor; expected a dict like `params`")
         return self.rule.update(params, grads, state, loss)
 
 
@@ -98,6 +102,9 @@ def _arrived(gradient: Tensor | None) -> str:
     minutes=10,
     difficulty=2,
     mistakes=(
+        "gradient_needs_a_leaf",
+        "swaps_gradient_and_loss",
+        "returns_params_only",
         "ignores_rule",
         "first_batch_always",
         "gradient_at_start",
@@ -122,7 +129,7 @@ def _arrived(gradient: Tensor | None) -> str:
 def unroll(answer: Answer) -> str:
     start, batches = {"w": _f64(0.0)}, [_f64(1.0), _f64(3.0)]
     rule = _Watched(SGD(0.25))
-    got = answer(_squares, rule, start, batches)
+    got = _first_run(answer, rule, start, batches)
     if not rule.losses:
         raise Mistake(
             "ignores_rule",
@@ -139,14 +146,49 @@ def unroll(answer: Answer) -> str:
     return "a whole training is one expression, and a gradient runs through it to the squares and to the stars."
 
 
+def _first_run(answer: Answer, rule: _Watched, start: Params, batches: list[Tensor]) -> Any:
+    try:
+        got = answer(_squares, rule, start, batches)
+    except Mistake as mistake:
+        if mistake.name != "raised":
+            raise
+        grads, loss = (rule.grads[-1], rule.losses[-1]) if rule.grads else (None, None)
+        if isinstance(grads, Tensor) and isinstance(loss, dict):
+            raise Mistake(
+                "swaps_gradient_and_loss",
+                "`rule.update` was handed the loss as `grads`, and the gradients as the loss. "
+                "`grad_and_value(loss)(params, batch)` returns (gradient, loss), in this order. What happened then: "
+                f"{mistake.message}",
+                mistake.name,
+            ) from None
+        no_gradient = isinstance(grads, dict) and any(g is None for g in grads.values())
+        if no_gradient or "does not require grad" in mistake.message:
+            raise Mistake(
+                "gradient_needs_a_leaf",
+                "The first `params` may come without `requires_grad`, and after a step params are no leaves any more: "
+                "their `.grad` stays None. Use gradients as results: `grad_and_value(loss)(params, batch)` gives them "
+                f"whatever `params` are. What happened here: {mistake.message}",
+                mistake.name,
+            ) from None
+        raise
+    if isinstance(got, dict):
+        raise Mistake(
+            "returns_params_only",
+            f"`{answer.name}` returned a dict, the params alone; expected the pair `(params, state)`. To train on, one "
+            "needs what the rule remembers.",
+            "wrong_type",
+        )
+    return got
+
+
 def _name_the_batches(w: float) -> None:
-    """The end of two steps of SGD, rate 0.25, from w = 0 towards 1 and towards 3: 0.5, then 1.75."""
+    """The end of two steps of SGD, rate 0.25, from w = 0 toward 1 and toward 3: 0.5, then 1.75."""
     what = "From w = 0, with the loss (w - target)², SGD at rate 0.25 and the batches 1 and 3"
     for name, wrong, says in (
         (
             "first_batch_always",
             0.75,
-            "Both steps went towards 1, the first batch. Batches are used one after another, each in its turn.",
+            "Both steps went toward 1, the first batch. Batches are used one after another, each in its turn.",
         ),
         (
             "gradient_at_start",
@@ -270,10 +312,12 @@ def _expect_reference(answer: Answer, rule_of: Callable[[Tensor], UpdateRule]) -
     mistakes=(
         "both_at_start",
         "both_at_theta_1",
+        "points_swapped",
         "plus_sign",
         "support_loss_twice",
         "query_loss_twice",
         "steps_uphill",
+        "rate_as_factor",
         "forgets_a_tensor",
         "averages_products",
     ),
@@ -303,6 +347,19 @@ def rate_gradient(answer: Answer) -> str:
             (-5.0, 5.0),
             "Both gradients were taken at theta_1 = 0.5, where they are -1 and -5. But the step was made with the "
             "support gradient at theta_0, which is -2.",
+        ),
+        (
+            "points_swapped",
+            (-6.0, 6.0),
+            "Your query gradient is -6, at theta_0 = 0, and your support gradient -1, at theta_1 = 0.5: the two points "
+            "are swapped. The step was made with the support gradient at theta_0, -2; the query set judges at theta_1, "
+            "where its gradient is -5.",
+        ),
+        (
+            "rate_as_factor",
+            (-2.5, 2.5),
+            "That is the product of the two gradients times the rate, 0.25. But theta_1 = theta_0 - lr * gradient, and "
+            "its derivative with respect to lr is the gradient alone, with its minus.",
         ),
         (
             "support_loss_twice",
@@ -396,6 +453,7 @@ def _expect_all_products(answer: Answer) -> None:
         "ignores_meta_optimizer",
         "climbs",
         "gradients_pile_up",
+        "loss_after_the_move",
         "trains_on_query",
         "first_batch_only",
         "ignores_rule",
@@ -460,7 +518,7 @@ def _meta_loss(answer: Answer, *inputs: Any) -> Tensor:
 def _expect_one_meta_step(answer: Answer) -> None:
     bench = _Bench()
     meta_loss, star = bench.step(answer, [1.0], 3.0)
-    what = "One inner step from w = 0 towards 1 at rate 0.25, then judged at 3"
+    what = "One inner step from w = 0 toward 1 at rate 0.25, then judged at 3"
     for name, wrong, says in (
         (
             "loss_on_support",
@@ -483,7 +541,7 @@ def _expect_one_meta_step(answer: Answer) -> None:
         (
             "trains_on_query",
             2.25,
-            "It is (1.5 - 3)²: the inner step went towards 3, the query set itself, before it was judged there. Train "
+            "It is (1.5 - 3)²: the inner step went toward 3, the query set itself, before it was judged there. Train "
             "on `batches`.",
         ),
     ):
@@ -517,6 +575,13 @@ def _expect_one_meta_step(answer: Answer) -> None:
             "`rule.update` was never called: these steps are plain gradient descent, whichever rule holds the stars. "
             "`unroll` with this rule does the inner training.",
         )
+    if near(star, 0.35) and near(meta_loss, 5.29):
+        raise Mistake(
+            "loss_after_the_move",
+            f"{what}: the star went to 0.35, as it should, but the meta-loss returned is (0.7 - 3)² = 5.29, that of a "
+            "second training, with the star where it is now. Return the one whose gradient moved the star, "
+            "(0.5 - 3)² = 6.25.",
+        )
     expect_close(star, 0.35, f"{what}, meta-optimizer SGD at 0.01: the star")
     expect_close(meta_loss, 6.25, f"{what}: the meta-loss that is returned")
 
@@ -538,7 +603,7 @@ def _expect_whole_training(answer: Answer) -> None:
     """Targets 1 and 3, query 4.25: w is 0.5, then 1.75; the meta-loss 6.25 has the gradient -5 * 6 at the rate."""
     bench = _Bench()
     meta_loss, star = bench.step(answer, [1.0, 3.0], 4.25)
-    what = "Two inner steps from w = 0, towards 1 and towards 3, at rate 0.25, then judged at 4.25"
+    what = "Two inner steps from w = 0, toward 1 and toward 3, at rate 0.25, then judged at 4.25"
     if near(meta_loss, 3.75**2):
         raise Mistake(
             "first_batch_only",
@@ -597,12 +662,12 @@ def _meta_step(
     difficulty=3,
     stretch=True,
     mistakes=(
-        "drops_bracket",
+        "drops_factor",
         "query_curvature",
         "curvature_at_theta_1",
         "slope_for_curvature",
         "query_gradient_at_start",
-        "plus_in_bracket",
+        "plus_in_factor",
         "forgets_rate",
         "loses_the_one",
     ),
@@ -625,16 +690,16 @@ def start_gradient(answer: Answer) -> str:
     what = f"theta_0 = 1, L_S = w⁴ / 4, L_B = 2 (w - 1.5)², rate 0.5: got {show(got.item())}, expected 2"
     for name, wrong, says in (
         (
-            "drops_bracket",
+            "drops_factor",
             -4.0,
             "That is L_B' at theta_1 = 0.5 alone, as if theta_1 moved just as far as theta_0. But the step moves, too: "
-            "L_S'' is 3, and the bracket 1 - 0.5 * 3 = -0.5 even turns the sign. (Leaving it out has a name, "
+            "L_S'' is 3, and the factor 1 - 0.5 * 3 = -0.5 even turns the sign. (Leaving it out has a name, "
             "first-order; lesson 07 asks when that is allowed.)",
         ),
         (
             "query_curvature",
             4.0,
-            "In your bracket stands L_B'', which is 4. The step was made on the support set, and how the step changes "
+            "In your factor stands L_B'', which is 4. The step was made on the support set, and how the step changes "
             "with the start is L_S'', which is 3.",
         ),
         (
@@ -645,7 +710,7 @@ def start_gradient(answer: Answer) -> str:
         (
             "slope_for_curvature",
             -2.0,
-            "In your bracket stands L_S', the slope, which is 1. How the slope changes with the start is the second "
+            "In your factor stands L_S', the slope, which is 1. How the slope changes with the start is the second "
             "derivative L_S'', which is 3.",
         ),
         (
@@ -654,21 +719,21 @@ def start_gradient(answer: Answer) -> str:
             "Your L_B' is -2, at theta_0 = 1. The query set judges the weights after the step: at theta_1 it is -4.",
         ),
         (
-            "plus_in_bracket",
+            "plus_in_factor",
             -10.0,
-            "Your bracket is 1 + 0.5 * 3 = 2.5. The step goes against the gradient, so that the minus of the step "
-            "stands in the bracket, too.",
+            "Your factor is 1 + 0.5 * 3 = 2.5. The step goes against the gradient, so that the minus of the step "
+            "stands in the factor, too.",
         ),
         (
             "forgets_rate",
             8.0,
-            "Your bracket is 1 - 3 = -2. The gradient enters theta_1 times the rate, and so does its derivative: "
+            "Your factor is 1 - 3 = -2. The gradient enters theta_1 times the rate, and so does its derivative: "
             "1 - 0.5 * 3.",
         ),
         (
             "loses_the_one",
             6.0,
-            "Your bracket is -0.5 * 3 = -1.5: only the step was differentiated. theta_1 = theta_0 - lr * L_S'(theta_0) "
+            "Your factor is -0.5 * 3 = -1.5: only the step was differentiated. theta_1 = theta_0 - lr * L_S'(theta_0) "
             "has theta_0 in it twice, and the first one gives the 1. Was it detached?",
         ),
     ):
@@ -682,7 +747,7 @@ def start_gradient(answer: Answer) -> str:
         expect_close(got, want, what, rtol=1e-5)
     got = answer(support_loss, query_loss, tensor(1.0), 0.5, like=tensor(0.0))
     expect_close(got, 2.0, "the first example in float32")
-    return "the start hears the query set through the step, and the step adds a bracket."
+    return "the start hears the query set through the step, and the step multiplies by a factor."
 
 
 def _hill(w: Tensor) -> Tensor:
@@ -762,8 +827,9 @@ def _expect_ways_back(new: Params, net: nn.Linear, query: Examples, lr: Tensor) 
         raise Mistake(
             "nothing_arrives",
             f"{what}. For autograd these weights came from nowhere: `.data`, `no_grad` and `detach` hide the step from "
-            "it. A meta-optimizer skips parameters whose gradient is None and says nothing, so the loss of each task "
-            "falls, and no start and no rate is ever learned.",
+            "it, and an `nn.Parameter` is a leaf, to which no step leads. A meta-optimizer skips parameters whose "
+            "gradient is None and says nothing, so the loss of each task falls, and no start and no rate is ever "
+            "learned.",
         )
     if at_start == "None" or near(told, [4.5, 4.5]):
         raise Mistake(
@@ -799,7 +865,7 @@ def _expect_no_gradients_left(answer: Answer, net: nn.Module, support: Examples,
         raise Mistake(
             "leaves_gradients_behind",
             f"After the step, `net.{name}.grad` holds {show(gradient)}, the support gradient: `backward()` put it "
-            "there, and the query gradient will be added to it, so that the start is also pulled towards fitting the "
+            "there, and the query gradient will be added to it, so that the start is also pulled toward fitting the "
             "support set without any step. Ask for gradients as a result: `torch.autograd.grad` or `torch.func.grad`.",
         )
 

@@ -46,8 +46,8 @@ function token(layer, kind) {
 function render({ model, el }) {
   const root = frame("Meta-training");
   let frames = model.get("frames");
-  const label = "Meta-forward: training steps in a row, then the meta-loss. Meta-backward: the gradient on its way back through them";
-  const svg = canvas(frames.scene.width, frames.scene.height, label);
+  const title = "Meta-forward: training steps in a row, then the meta-loss. Meta-backward: the gradient on its way back through them";
+  const svg = canvas(frames.scene.width, frames.scene.height, title);
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const tip = `ml-tip-${Math.random().toString(36).slice(2, 8)}`;
   const marker = draw(draw(svg, "defs"), "marker", { id: tip, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7.5, markerHeight: 7.5, markerUnits: "userSpaceOnUse", orient: "auto" });
@@ -124,10 +124,11 @@ function render({ model, el }) {
       if (!shown) continue;
       const told = element.kind === "text" && behind && "none" in element;
       node.style.setProperty("--c", ink(behind ? "quiet" : element.color));
-      node.style.opacity = told ? 1 : !reached ? 0.36 : dim ? 0.42 : 1;
+      node.style.opacity = told ? 1 : !reached ? 0.36 : dim ? 0.5 : 1;
       node.classList.toggle("now", now);
       node.classList.toggle("mt-hollow", behind);
       node.classList.toggle("mt-late", travel && !element.ghost && element.since === moment);
+      if (node.dataset.part) announce(node, displayed(element.part));
       if (element.kind === "text") node.textContent = told ? element.none : valueOf(element);
       if (travel && now && element.token) send(node, element.token);
     }
@@ -191,6 +192,13 @@ function render({ model, el }) {
   function read(part) {
     return part === "rate" ? frames.rate : frames.theta[0][Number(part.split(" ")[1])];
   }
+  // What the picture shows: at the last moment, the value that the meta-optimizer moved.
+  function displayed(part) {
+    const moved = frames.moments[moment].kind === "meta-update" && !detached && part.startsWith(target);
+    if (!moved) return read(part);
+    return (part === "rate" ? frames.moved.rate.rate : frames.moved.start.theta[Number(part.split(" ")[1])]) ?? read(part);
+  }
+  const announce = (node, value) => put(node, { "aria-valuenow": value, "aria-valuetext": `${node.getAttribute("aria-label")} ${short(value)}` });
   function valueOf(element) {
     return wanted && element.part === wanted.part ? short(wanted.value).replace("-", "−") : element.text;
   }
@@ -199,11 +207,15 @@ function render({ model, el }) {
     for (const { element, node } of drawn) {
       if (element.part !== part) continue;
       if (element.kind === "text") node.textContent = valueOf(element);
-      else put(node, { "aria-valuenow": wanted.value, "aria-valuetext": `${node.getAttribute("aria-label")} ${short(wanted.value)}` });
+      else announce(node, wanted.value);
     }
   }
   function commit() {
-    if (!wanted || wanted.value === read(wanted.part)) return;
+    if (!wanted) return;
+    if (wanted.value === read(wanted.part)) {
+      wanted = null;
+      return show(moment);
+    }
     stop();
     root.classList.add("ml-waiting");
     if (wanted.part === "rate") model.set("rate", wanted.value);
@@ -215,10 +227,10 @@ function render({ model, el }) {
   function grip(node, part) {
     const name = part === "rate" ? "the star: the rate" : `the square: the start${frames.theta[0].length > 1 ? `, weight ${Number(part.split(" ")[1]) + 1}` : ""}`;
     node.classList.add("ml-handle");
-    put(node, { tabindex: 0, role: "slider", "aria-label": name, "aria-valuenow": read(part), "aria-valuetext": `${name} ${short(read(part))}`, "data-part": part });
+    put(node, { tabindex: 0, role: "slider", "aria-label": name, "data-part": part });
     let from = null;
     follow(node, {
-      start: (event) => (from = [place(svg, event)[0], read(part)]),
+      start: (event) => (from = [place(svg, event)[0], displayed(part)]),
       move: (event) => want(part, shifted(part, from[1], place(svg, event)[0] - from[0])),
       end: commit,
     });
@@ -227,7 +239,7 @@ function render({ model, el }) {
       if (!by) return;
       event.preventDefault();
       event.stopPropagation();
-      want(part, shifted(part, wanted?.part === part ? wanted.value : read(part), by));
+      want(part, shifted(part, wanted?.part === part ? wanted.value : displayed(part), by));
     });
     node.addEventListener("keyup", () => {
       clearTimeout(settling);
