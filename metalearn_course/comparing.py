@@ -46,8 +46,8 @@ def compare(
 ) -> list[Row]:
     """Evaluate every meta-learner on the same `episodes` tasks; `against` names the reference, the last by default.
 
-    Differences are taken within episodes, which are hard or easy for all methods alike, so they are known more exactly
-    than the accuracies themselves.
+    Differences are taken within episodes. Similar methods find the same episodes hard, so their difference is known
+    more exactly than from episodes of their own.
     """
     if not meta_learners:
         raise ValueError("compare needs at least one meta-learner; it got none.")

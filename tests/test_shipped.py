@@ -91,8 +91,8 @@ def test_weights_of_another_method_do_not_fit(glyphs: Characters, tmp_path: Path
 
 
 def test_an_unknown_name_and_a_split_that_would_leak_are_refused(glyphs: Characters) -> None:
-    with pytest.raises(ValueError, match="name='maml' is no trained method; choose one of 'classification'"):
-        pretrained("maml", glyphs)
+    with pytest.raises(ValueError, match="name='mlp' is no trained method; choose one of 'classification'"):
+        pretrained("mlp", glyphs)
     with pytest.raises(ValueError, match="would have been seen"):
         pretrained("prototypical", characters("glyphs", split="random"))
 
