@@ -54,9 +54,9 @@ def main() -> None:
                     row[f"{what}, median"] = errors.median().item()
                     row[f"{what}, mean below 100"] = kept.mean().item()
                     row[f"{what}, diverged"] = len(errors) - len(kept)
-            print(f"{name}, seed {seed}, {history.seconds:.0f} s: " + ", ".join(_said(row, k) for k in INNER_STEPS))
-            meta_learner.steps = 1
-    save("sinusoid_paper_annealed" if options.anneal else "sinusoid_paper", rows)
+            said = ", ".join(_said(row, k) for k in INNER_STEPS)
+            print(f"{name}, seed {seed}, {history.seconds:.0f} s: {said}", flush=True)
+            save("sinusoid_paper_annealed" if options.anneal else "sinusoid_paper", rows)
 
 
 def _said(row: dict[str, float], steps: int) -> str:

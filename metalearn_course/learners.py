@@ -95,14 +95,13 @@ class FirstConvolution(nn.Module):
         self.norm = nn.BatchNorm2d(width, track_running_stats=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        pixels = F.unfold(x, 3, padding=1).transpose(0, 1).flatten(1)
-        mean = pixels.mean(1, keepdim=True)
-        covariance = (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-        filters = self.convolution.weight.flatten(1)
-        variance = ((filters @ covariance) * filters).sum(1)
-        scale = self.norm.weight / (variance + self.norm.eps).sqrt()
-        shift = self.norm.bias - scale * (filters @ mean).squeeze(1)  # the convolution's own bias leaves with the mean
-        return F.conv2d(x, self.convolution.weight * scale[:, None, None, None], shift, padding=1)
+        pixels = F.unfold(x, 3, padding=1).transpose(1, 2)  # (n, h * w, 9)
+        every, filters = pixels.flatten(0, 1), self.convolution.weight.flatten(1)
+        mean = every.mean(0)
+        covariance = (every - mean).T @ (every - mean) / len(every)
+        scale = self.norm.weight / (((filters @ covariance) * filters).sum(1) + self.norm.eps).sqrt()
+        shift = self.norm.bias - scale * (filters @ mean)  # the convolution's own bias leaves with the mean
+        return F.linear(pixels, filters * scale[:, None], shift).transpose(1, 2).unflatten(2, x.shape[-2:])
 
 
 class Images(nn.Module):
