@@ -31,20 +31,30 @@ class Backpropagation:
 
     def __init__(self, compile: bool = False) -> None:
         self.compile = compile
-        self._gradients = torch.compile(_by_transformation) if compile else _by_backward
+        self._compiled = torch.compile(_by_transformation) if compile else None
 
     def init(self, meta_learner: MetaLearner, tasks: Task) -> Any:
         return ()
+
+    def _gradients(self, meta_learner: MetaLearner, phi: Params, tasks: Task) -> tuple[Params, Tensor]:
+        if self._compiled is None:
+            return _by_backward(meta_learner, phi, tasks)
+        values = {name: p.detach() for name, p in phi.items()}  # or a second gradient is prepared that nobody asks for
+        return self._compiled(meta_learner, values, tasks)
 
     def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
         if self.compile:
             check_tasks(tasks)
         if not meta_learner.one_by_one:
-            return *self._gradients(meta_learner, phi, tasks), s
-        count = len(tasks.classes)
-        each = [self._gradients(meta_learner, phi, stack_tasks([one_task(tasks, i)])) for i in range(count)]
-        grads = {name: torch.stack([grads[name] for grads, _ in each]).mean(0) for name in phi}
-        return grads, torch.cat([losses for _, losses in each]), s
+            grads, losses = self._gradients(meta_learner, phi, tasks)
+        else:
+            count = len(tasks.classes)
+            each = [self._gradients(meta_learner, phi, stack_tasks([one_task(tasks, i)])) for i in range(count)]
+            grads = {name: torch.stack([grads[name] for grads, _ in each]).mean(0) for name in phi}
+            losses = torch.cat([losses for _, losses in each])
+        if self.compile and not any(g.any() for g in grads.values()):
+            _by_backward(meta_learner, phi, tasks)  # zero because nothing reaches phi? It says so
+        return grads, losses, s
 
 
 def _by_backward(meta_learner: MetaLearner, phi: Params, tasks: Task) -> tuple[Params, Tensor]:

@@ -78,3 +78,15 @@ def test_compiled_is_the_same_gradient():
     phi = dict(meta_learner.named_parameters())
     compiled = Backpropagation(compile=True).step(meta_learner, phi, tasks, ())
     torch.testing.assert_close(compiled, Backpropagation().step(meta_learner, phi, tasks, ()))
+
+
+@pytest.mark.course
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_says_too_when_nothing_reaches_phi():
+    class Detached(MAML):
+        def start(self):
+            return {name: p.detach() for name, p in super().start().items()}
+
+    meta_learner = Detached(nn.Sequential(nn.Linear(1, 3), nn.Tanh(), nn.Linear(3, 1)).double(), loss=F.mse_loss)
+    with pytest.raises(RuntimeError, match="no gradient reaches phi"):
+        Backpropagation(compile=True).step(meta_learner, dict(meta_learner.named_parameters()), stack(), ())

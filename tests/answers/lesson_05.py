@@ -295,6 +295,24 @@ def content_read__wrong__reads_unit_slots__slot_by_slot(memory, key, sharpness):
     return weights, sum(weight * unit for weight, unit in zip(weights, units, strict=True))
 
 
+def content_read__wrong__swaps_results__what_was_read_first(memory, key, sharpness):
+    weights = (sharpness * _cosines(memory, key)).softmax(0)
+    return weights @ memory, weights
+
+
+def content_read__wrong__swaps_results__unpacked_the_wrong_way(memory, key, sharpness):
+    read, weights = content_read__right__by_hand(memory, key, sharpness)
+    return weights, read
+
+
+def content_read__wrong__wrong_type__only_what_was_read(memory, key, sharpness):
+    return (sharpness * _cosines(memory, key)).softmax(0) @ memory
+
+
+def content_read__wrong__wrong_structure__the_cosines_as_well(memory, key, sharpness):
+    return _cosines(memory, key), *content_read__right__by_hand(memory, key, sharpness)
+
+
 def content_read__wrong__empty_slot_is_nan__divided_at_the_end(memory, key, sharpness):
     scores = memory @ key / (memory.norm(dim=1) * key.norm())
     return _average(memory, (sharpness * scores).softmax(0))
@@ -331,6 +349,23 @@ def content_read__wrong__cuts_gradient__detached_weights(memory, key, sharpness)
 def content_read__wrong__cuts_gradient__numbers_in_a_list(memory, key, sharpness):
     scores = [sharpness * F.cosine_similarity(slot, key, dim=0).item() for slot in memory]
     return _average(memory, torch.tensor(scores).softmax(0))
+
+
+def content_read__wrong__empty_slot_gradient_is_nan__replaced_where_empty(memory, key, sharpness):
+    lengths = memory.norm(dim=1) * key.norm()
+    cosines = torch.where(lengths > 0, memory @ key / lengths, 0.0)
+    return _average(memory, (sharpness * cosines).softmax(0))
+
+
+def content_read__wrong__empty_slot_gradient_is_nan__nan_to_num(memory, key, sharpness):
+    units = (memory / memory.norm(dim=1, keepdim=True)).nan_to_num()
+    return _average(memory, torch.softmax(sharpness * units @ F.normalize(key, dim=0), -1))
+
+
+def content_read__wrong__empty_slot_gradient_is_nan__clamped_after_the_root(memory, key, sharpness):
+    lengths = memory.square().sum(-1).sqrt().clamp(min=1e-8) * key.norm()
+    scores = torch.exp(sharpness * (memory * key).sum(-1) / lengths)
+    return _average(memory, scores / scores.sum())
 
 
 def content_read__wrong__breaks_under_vmap__fills_zeros(memory, key, sharpness):
@@ -472,9 +507,10 @@ def causal_attention__right__row_by_row(scores):
     return weights
 
 
-def causal_attention__right__renormalized(scores):
-    weights = scores.softmax(-1).tril(-1)
-    return weights / weights.sum(-1, keepdim=True).clamp(min=1e-20)
+def causal_attention__right__minus_infinity_then_zeros(scores):
+    earlier = torch.ones_like(scores).tril(-1).bool()
+    weights = scores.masked_fill(~earlier, -torch.inf).softmax(dim=1)
+    return torch.where(earlier, weights, torch.zeros_like(weights))
 
 
 def causal_attention__right__minus_infinity_below_the_first_row(scores):
@@ -629,3 +665,31 @@ def causal_attention__wrong__cuts_gradient__lists(scores):
         powers = [math.exp(score) for score in row[:t]]
         rows.append([power / sum(powers) for power in powers] + [0.0] * (len(row) - t))
     return torch.tensor(rows)
+
+
+def causal_attention__wrong__exponential_overflows__tril(scores):
+    powers = scores.exp().tril(-1)
+    return powers / powers.sum(-1, keepdim=True).clamp(min=1e-9)
+
+
+def causal_attention__wrong__exponential_overflows__row_by_row(scores):
+    rows = [torch.zeros_like(scores[0])]
+    for t in range(1, len(scores)):
+        powers = torch.exp(scores[t, :t])
+        rows.append(F.pad(powers / powers.sum(), (0, len(scores) - t)))
+    return torch.stack(rows)
+
+
+def causal_attention__wrong__renormalizes_after_softmax__clamped_sum(scores):
+    weights = scores.softmax(-1).tril(-1)
+    return weights / weights.sum(-1, keepdim=True).clamp(min=1e-20)
+
+
+def causal_attention__wrong__renormalizes_after_softmax__normalize(scores):
+    earlier = torch.ones_like(scores).tril(-1)
+    return F.normalize(torch.softmax(scores, dim=1) * earlier, p=1, dim=1)
+
+
+def causal_attention__wrong__renormalizes_after_softmax__all_but_the_first_row(scores):
+    powers = (scores - scores.amax(1, keepdim=True)).exp()[1:].tril()
+    return torch.cat([torch.zeros_like(scores[:1]), powers / powers.sum(1, keepdim=True)])

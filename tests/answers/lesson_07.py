@@ -536,6 +536,16 @@ def choose_checkpoint__wrong__lets_test_vote__smaller_of_the_two(validation, tes
     return best, test[best].item()
 
 
+def choose_checkpoint__wrong__lets_test_vote__largest_pair(validation, test):
+    _, accuracy, best = max(zip(validation.tolist(), test.tolist(), range(len(test)), strict=True))
+    return best, accuracy
+
+
+def choose_checkpoint__wrong__lets_test_vote__luckiest_of_the_best(validation, test):
+    best = int(test.masked_fill(validation < validation.max(), -1.0).argmax())
+    return best, test[best].item()
+
+
 def choose_checkpoint__wrong__reports_validation__same_row(validation, test):
     best = int(validation.argmax())
     return best, validation[best].item()
@@ -643,7 +653,7 @@ def normalize_queries__wrong__leaves_them_raw__normalizes_the_support_set(suppor
 
 def depends_on_neighbors__right__each_alone(predictor, query):
     alone = torch.cat([predictor(x[None]) for x in query])
-    return not torch.allclose(alone, predictor(query), rtol=1e-4, atol=1e-5)
+    return not torch.allclose(alone, predictor(query), atol=1e-4, equal_nan=True)
 
 
 def depends_on_neighbors__right__other_neighbors(predictor, query):
@@ -663,7 +673,7 @@ def depends_on_neighbors__right__one_neighbor_after_another(predictor, query):
         changed = query.clone()
         changed[j] = 0.5 - 2 * query[j]
         keep = torch.arange(len(query)) != j
-        changes.append(torch.allclose(predictor(changed)[keep], before[keep], atol=1e-4))
+        changes.append(torch.allclose(predictor(changed)[keep], before[keep], rtol=1e-4, atol=1e-5, equal_nan=True))
     return not all(changes)
 
 
@@ -746,6 +756,36 @@ def depends_on_neighbors__wrong__asks_one_image__the_last(predictor, query):
 def depends_on_neighbors__wrong__asks_one_image__the_last_one_replaced(predictor, query):
     changed = torch.cat([query[:-1], torch.zeros_like(query[-1:])])
     return not torch.allclose(predictor(changed)[:-1], predictor(query)[:-1], atol=1e-4)
+
+
+def depends_on_neighbors__wrong__misses_nan__largest_difference(predictor, query):
+    alone = torch.cat([predictor(x[None]) for x in query])
+    return bool((alone - predictor(query)).abs().max() > 1e-4)
+
+
+def depends_on_neighbors__wrong__misses_nan__image_by_image(predictor, query):
+    among = predictor(query)
+    for i in range(len(query)):
+        change = predictor(query[i : i + 1])[0] - among[i]
+        if any(abs(number) > 1e-4 for number in change.tolist()):
+            return True
+    return False
+
+
+def depends_on_neighbors__wrong__misses_nan__replaced(predictor, query):
+    alone = torch.stack([predictor(x[None])[0] for x in query])
+    return (alone - predictor(query)).nan_to_num().norm().item() > 1e-3
+
+
+def depends_on_neighbors__wrong__nan_is_not_nan__allclose(predictor, query):
+    alone = torch.cat([predictor(x[None]) for x in query])
+    return not torch.allclose(alone, predictor(query), atol=1e-4)
+
+
+def depends_on_neighbors__wrong__nan_is_not_nan__differences_that_are_not_small(predictor, query):
+    among = predictor(query)
+    small = [(predictor(query[i : i + 1])[0] - among[i]).abs() < 1e-4 for i in range(len(query))]
+    return not bool(torch.cat(small).all())
 
 
 def anil_adapt__right__two_dicts(loss, params, support, lr, steps, head):

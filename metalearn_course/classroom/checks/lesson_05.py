@@ -150,9 +150,11 @@ _KEY = tensor([1.0, 0.5, 0.0, -0.5])
         "sharpness_after_softmax",
         "weighs_features",
         "reads_unit_slots",
+        "swaps_results",
         "empty_slot_is_nan",
         "overwrites",
         "cuts_gradient",
+        "empty_slot_gradient_is_nan",
         "breaks_under_vmap",
     ),
     hints=(
@@ -165,6 +167,8 @@ _KEY = tensor([1.0, 0.5, 0.0, -0.5])
 )
 def content_read(answer: Answer) -> str:
     got = _read(answer, _MEMORY, _KEY, 3.0)
+    if near(got, _content_read(_MEMORY, _KEY, 3.0)[::-1]):
+        raise Mistake("swaps_results", "You return `read, weights`, both right, in the wrong order: the weights first.")
     _expect_shares(got[0])
     mild = _read(answer, _MEMORY, _KEY, 1.0)
     _expect_blend(mild)
@@ -197,6 +201,7 @@ def content_read(answer: Answer) -> str:
         {"key": key, "memory": memory},
         "That is how a controller learns what to ask for and what to write",
     )
+    _expect_gradient_beside_empty_slot(answer)
     memories, keys = torch.stack([_MEMORY, _MEMORY.T]), torch.stack([_KEY, -_KEY])
     _expect_vmap(
         answer,
@@ -213,7 +218,14 @@ def _content_read(memory: Tensor, key: Tensor, sharpness: float) -> tuple[Tensor
 
 def _read(answer: Answer, memory: Tensor, key: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
     got = answer(memory, key, sharpness)
-    if isinstance(got, tuple) and len(got) == 2 and getattr(got[0], "shape", None) == memory.shape:
+    two = "Return two tensors, `weights, read`: a weight for each slot, and the slots' average with these weights."
+    if got is None:
+        raise Mistake("returned_nothing", f"You return None. {two}")
+    if not isinstance(got, tuple):
+        raise Mistake("wrong_type", f"You return {show(got)}. {two}")
+    if len(got) != 2:
+        raise Mistake("wrong_structure", f"You return {len(got)} values. {two}")
+    if getattr(got[0], "shape", None) == memory.shape:
         raise Mistake(
             "softmax_over_features",
             f"Your weights have shape {tuple(memory.shape)}, one for every feature of every slot; expected "
@@ -318,15 +330,34 @@ def _expect_sharpness(sharp: Tensor, mild: Tensor) -> None:
         )
 
 
+_ONE_EMPTY = _MEMORY * tensor([1.0, 1.0, 1.0, 0.0])[:, None]
+
+
 def _expect_empty_slot(answer: Answer) -> None:
-    memory = _MEMORY * tensor([1.0, 1.0, 1.0, 0.0])[:, None]
     message = (
         "With zeros in slot 3, NaN comes out: the length of an empty slot is 0, and 0 / 0 spoils every weight. A "
-        "memory starts empty, so this is its first step: keep the length away from 0."
+        "memory starts empty, so this is its first step: keep the length away from 0 before you divide by it."
     )
     with instead_of("not_finite", "empty_slot_is_nan", message):
-        got = _read(answer, memory, _KEY, 3.0)
-    expect_close(got, _content_read(memory, _KEY, 3.0), "a memory whose slot 3 is empty (its cosine counts as 0)")
+        got = _read(answer, _ONE_EMPTY, _KEY, 3.0)
+    want = _content_read(_ONE_EMPTY, _KEY, 3.0)
+    expect_close(got, want, "a memory whose slot 3 is empty (its cosine counts as 0)")
+
+
+def _expect_gradient_beside_empty_slot(answer: Answer) -> None:
+    memory, key = _ONE_EMPTY.clone().requires_grad_(), _KEY.clone().requires_grad_()
+    read = answer(memory, key, 3.0)[1]
+    for name, leaf in {"key": key, "memory": memory}.items():
+        reached = _gradient(read, leaf)
+        if reached is not None and not reached.isfinite().all():
+            kind = "NaN" if reached.isnan().any() else "infinite"
+            raise Mistake(
+                "empty_slot_gradient_is_nan",
+                f"With zeros in slot 3 the numbers are right, but the gradient at `{name}` is {kind}, and a memory "
+                "starts empty: the first step of training would spoil every parameter. A 0 / 0, or the square root of "
+                "0, was computed and repaired afterwards; the gradient runs back through it all the same. Let it not "
+                "arise: `F.cosine_similarity` knows how, or divide by `memory.norm(dim=-1).clamp(min=1e-8)`.",
+            )
 
 
 def _expect_gradients(got: Tensor, want: Tensor, inputs: dict[str, Tensor], purpose: str) -> None:
@@ -469,11 +500,13 @@ def _expect_no_order(answer: Answer, encoded: Tensor, got: Tensor) -> None:
         "gradient_is_nan",
         "overwrites",
         "cuts_gradient",
+        "exponential_overflows",
+        "renormalizes_after_softmax",
     ),
     hints=(
         "Token t holds the answer to question t. Which tokens may row 2 give weight to, and which may row 0?",
-        "What must not be seen has to be gone before the softmax shares out the weight: give it a hugely negative "
-        "score. Then look at row 0, in which every score is gone.",
+        "What must not be seen has to be gone before the softmax shares out the weight: `masked_fill` with minus "
+        "infinity, or with a number as low as -1e9. Then look at row 0, in which every score is gone.",
         "`earlier = torch.ones_like(scores, dtype=torch.bool).tril(-1)`, then "
         "`scores.masked_fill(~earlier, -1e9).softmax(-1) * earlier`.",
     ),
@@ -504,6 +537,7 @@ def causal_attention(answer: Answer) -> str:
         steps = "a single step" if len(scores) == 1 else f"{len(scores)} steps"
         expect_close(_attention(answer, scores), _causal_attention(scores), f"the weights of {steps}")
     _expect_finite_gradient(answer)
+    _expect_large_scores(answer)
     return "no row sees its own label or a later one, and what it may see is shared out in full."
 
 
@@ -563,8 +597,8 @@ def _expect_nothing_ahead(got: Tensor, later: Tensor) -> None:
     if near(later, got):
         raise Mistake(
             "zeroes_before_softmax",
-            f"{seen}, though its score was struck out: a score of 0 becomes e^0 = 1 in the softmax, not 0. Only a "
-            "hugely negative score leaves nothing.",
+            f"{seen}, though its score was struck out: a score of 0 becomes e^0 = 1 in the softmax, not 0. Only "
+            "minus infinity (`masked_fill`) leaves nothing, or in practice a number as low as -1e9.",
         )
     raise Mistake(
         "looks_ahead",
@@ -602,3 +636,31 @@ def _expect_finite_gradient(answer: Answer) -> None:
             "finite score, as low as -1e9.",
         )
     _expect_gradients(got, _causal_attention(scores), {"scores": scores}, "Keys and queries learn through the scores")
+
+
+def _expect_large_scores(answer: Answer) -> None:
+    """A softmax sees differences only, and a hidden score, however high, leaves the others their weights."""
+    want = _causal_attention(_SCORES)
+    raised = answer(_SCORES + 200)
+    if not near(raised, want, rtol=1e-3):
+        t = _first_other_row(raised, want)
+        raise Mistake(
+            "exponential_overflows",
+            f"With 200 added to every score row {t} should stay {show(want[t])}, for a softmax sees differences "
+            f"only; yours turns into {show(raised[t])}. e^200 is too large for a float32. `softmax` takes care of "
+            "that: it subtracts the largest score of the row first.",
+        )
+    got = answer(_SCORES.tril(-1) + 200 * torch.ones_like(_SCORES).triu())
+    if not near(got, want):
+        t = _first_other_row(got, want)
+        raise Mistake(
+            "renormalizes_after_softmax",
+            f"When every forbidden score is 200, row {t} should still be {show(want[t])}; yours is {show(got[t])}. "
+            "The softmax gave all the weight to what is forbidden; what may be seen underflowed to 0, and dividing by "
+            "its sum, 0 / 0, brings nothing back. Set forbidden scores to minus infinity (`masked_fill`) BEFORE the "
+            "softmax.",
+        )
+
+
+def _first_other_row(got: Tensor, want: Tensor) -> int:
+    return next((t for t in range(1, len(want)) if not near(got[t], want[t])), 0)

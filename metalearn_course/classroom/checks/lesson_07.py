@@ -539,7 +539,24 @@ def choose_checkpoint(answer: Answer) -> str:
     expect_close(accuracy, 0.70, "the test accuracy of checkpoint 1")
     two = answer(tensor([0.9, 0.8]), tensor([0.5, 0.6]), like=(0, 0.0))
     expect_close(two, (0, 0.5), "the choice between validation 0.9, test 0.5 and validation 0.8, test 0.6")
+    _expect_honest_tie(answer)
     return "validation chooses, and the test is read once."
+
+
+def _expect_honest_tie(answer: Answer) -> None:
+    """Any of the best may be kept, and the test accuracies have no say in which."""
+    validation, test = tensor([0.5, 0.75, 0.75, 0.25]), tensor([0.9, 0.6, 0.7, 0.8])
+    (best, accuracy), (other, _) = (answer(validation, row, like=(0, 0.0)) for row in (test, test[[0, 2, 1, 3]]))
+    told = f"Checkpoints 1 and 2 share the best validation accuracy, {show(validation)}, and you keep checkpoint {best}"
+    if other != best:
+        raise Mistake(
+            "lets_test_vote",
+            f"{told}. When their test accuracies change places, you keep {other}: between equals the test set decides, "
+            "and its number comes out too good again. Keep the first of them, or the last, without a look at the test.",
+        )
+    if best not in (1, 2):
+        raise Mistake("wrong_value", f"{told}; keep either of the two.")
+    expect_close(accuracy, test[best].item(), f"the test accuracy of checkpoint {best}")
 
 
 _SUPPORT = tensor([[1.0, 0.0], [3.0, 20.0], [5.0, 40.0]])
@@ -628,13 +645,16 @@ def _name_the_dimension(got: Tensor, told: str) -> None:
         "gradient_only",
         "compares_decisions",
         "asks_one_image",
+        "misses_nan",
+        "nan_is_not_nan",
     ),
     hints=(
         "What would an image's answer be if it were the only one in the batch?",
         "Ask about each image twice: among its neighbors, and without them. Compare the outputs themselves, not the "
-        "classes that they choose, and leave room for rounding.",
+        "classes that they choose, and leave room for rounding. `torch.allclose` takes a tolerance, and can treat NaN "
+        "as equal to NaN.",
         "`alone = torch.cat([predictor(x[None]) for x in query])`, and `return not torch.allclose(alone, "
-        "predictor(query), rtol=1e-4, atol=1e-5)`.",
+        "predictor(query), atol=1e-4, equal_nan=True)`.",
     ),
 )
 def depends_on_neighbors(answer: Answer) -> str:
@@ -684,6 +704,14 @@ def _before_the_others(x: Tensor) -> Tensor:
     return _after_the_others(x.flip(0)).flip(0)
 
 
+def _scaled(x: Tensor) -> Tensor:
+    return _pointwise((x - x.mean(0)) / x.std(0, correction=0))
+
+
+def _rooted(x: Tensor) -> Tensor:
+    return _pointwise((x + 0.65).sqrt())
+
+
 def _moves(predictor: Callable[[Tensor], Tensor], image: int) -> str:
     alone, among = predictor(_IMAGES[image : image + 1])[0], predictor(_IMAGES)[image]
     return f"image {image} alone gets {show(alone, 3)}, and among its neighbors {show(among, 3)}"
@@ -704,7 +732,8 @@ _PREDICTORS = (
         _rounded_by_size,
         False,
         "that answers every row of `x` for itself, but for rounding: in a larger batch, sums are formed in another "
-        "order, and answers differ in the seventh digit. Compare with `torch.allclose`, not for equality.",
+        "order, and answers differ in the seventh digit. Compare with `torch.allclose(..., atol=1e-4)`, not for "
+        "equality.",
     ),
     (
         "only_permutes",
@@ -741,6 +770,21 @@ _PREDICTORS = (
         True,
         f"whose answers take in the images later in the batch: {_moves(_before_the_others, 0)}. For image 3, the last, "
         f"nothing changes. {_ONE_IMAGE}",
+    ),
+    (
+        "misses_nan",
+        _scaled,
+        True,
+        f"that divides by the standard deviation of the batch, which is 0 for a single image: {_moves(_scaled, 0)}. "
+        "NaN in place of a number is a change. But every comparison with NaN is false, `nan > 1e-4` as well: ask "
+        "whether the answers are close, not whether they are far apart.",
+    ),
+    (
+        "nan_is_not_nan",
+        _rooted,
+        False,
+        f"that answers every row of `x` for itself, by square roots: {_moves(_rooted, 0)}. NaN both times is no "
+        "change. But NaN equals nothing, not even itself, unless `torch.allclose` is told `equal_nan=True`.",
     ),
 )
 
