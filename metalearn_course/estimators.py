@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
-from torch.func import functional_call, grad
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.utils._pytree import tree_map
 
 from .meta_learners.base import MetaLearner
+from .meta_learners.trained_by import TrainedBy
 from .tasks.task import Task, check_tasks, one_task, stack_tasks
 from .update_rules import Params
 
@@ -59,14 +61,18 @@ class Backpropagation:
 
 def _by_backward(meta_learner: MetaLearner, phi: Params, tasks: Task) -> tuple[Params, Tensor]:
     losses = functional_call(meta_learner, phi, (tasks,))
-    grads = torch.autograd.grad(losses.mean(), [*phi.values()], allow_unused=True) if losses.requires_grad else ()
+    return _gradient(meta_learner, phi, losses.mean()), losses.detach()
+
+
+def _gradient(meta_learner: MetaLearner, phi: Params, loss: Tensor) -> Params:
+    grads = torch.autograd.grad(loss, [*phi.values()], allow_unused=True) if loss.requires_grad else ()
     if all(g is None for g in grads):
         raise RuntimeError(
             f"{type(meta_learner).__name__}: no gradient reaches phi, so nothing is learned. Take detach() and "
             f"no_grad() out of the way from phi to the objective; first-order methods detach inner gradients only."
         )
     reached = zip(phi.items(), grads, strict=True)
-    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in reached}, losses.detach()
+    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in reached}
 
 
 def _by_transformation(meta_learner: MetaLearner, phi: Params, tasks: Task) -> tuple[Params, Tensor]:
@@ -76,3 +82,152 @@ def _by_transformation(meta_learner: MetaLearner, phi: Params, tasks: Task) -> t
 
     grads, losses = grad(mean_loss, has_aux=True)(phi)
     return grads, losses.detach()
+
+
+class Truncated:
+    """Backpropagation through `truncation` inner steps at a time (Werbos, 1990; Andrychowicz et al., 2016).
+
+    Each call goes on where the one before left a stack of trainings, detached, and begins anew on fresh tasks when
+    their horizon is reached. The gradients of all segments add up to the exact one, but for all that an early step does
+    to later segments: that is the bias.
+    """
+
+    def __init__(self, truncation: int) -> None:
+        self.truncation = _positive("truncation", truncation)
+
+    def init(self, meta_learner: MetaLearner, tasks: Task) -> Any:
+        trains = _trains(self, meta_learner, self.truncation)
+        return {"tasks": tasks, "runs": trains.begin(tasks), "step": torch.tensor(0)}
+
+    def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
+        trains, first = _trains(self, meta_learner, self.truncation), int(s["step"])
+        if first == 0:
+            s = {"tasks": tasks, "runs": trains.begin(tasks)}
+        steps = min(self.truncation, trains.steps - first)
+        losses, runs = _with(trains, phi, "segment", s["runs"], s["tasks"], first, steps)
+        grads = _gradient(trains, phi, trains.share(losses, first).mean())
+        runs, after = _detached(runs), (first + steps) % trains.steps
+        if after == 0:
+            trains.count(runs)
+        return grads, losses.detach().mean(-1), {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after)}
+
+
+class EvolutionStrategies:
+    """The gradient of the smoothed meta-loss, from values alone (Rechenberg, 1973; Salimans et al., 2017).
+
+    phi is perturbed by d = sigma z, z standard normal, and by -d, `pairs` times; the estimate is the mean of
+    d (L(phi + d) - L(phi - d)) / (2 sigma^2). Unbiased for E[L(phi + d)]; no derivative of anything is asked for, so it
+    makes no difference how long a training is or how rough. Both members of a pair meet the same tasks and the same
+    random numbers.
+    """
+
+    truncation: int | None = None
+    persistent = False
+
+    def __init__(self, sigma: float = 0.01, pairs: int = 8) -> None:
+        if not sigma > 0:
+            raise ValueError(f"sigma={sigma}; perturbations need a size above 0. Raise sigma, 0.01 for example.")
+        self.sigma = sigma
+        self.pairs = _positive("pairs", pairs)
+
+    def init(self, meta_learner: MetaLearner, tasks: Task) -> Any:
+        if self.truncation is None:
+            return ()
+        trains = _trains(self, meta_learner, self.truncation)
+        zeros = {name: p.new_zeros(self.pairs, *p.shape) for name, p in trains.named_parameters() if p.requires_grad}
+        return {"tasks": tasks, "runs": self._begin(trains, tasks), "step": torch.tensor(0), "sum": zeros}
+
+    def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
+        d = {name: self.sigma * torch.randn(self.pairs, *p.shape).to(p) for name, p in phi.items()}
+        both = {name: torch.cat([p + d[name], p - d[name]]).detach() for name, p in phi.items()}
+        with torch.no_grad():
+            if self.truncation is None:
+                losses = vmap(lambda phi: functional_call(meta_learner, phi, (tasks,)), randomness="same")(both)
+                return self._estimate(losses, d), losses.mean(0), s
+            trains, first = _trains(self, meta_learner, self.truncation), int(s["step"])
+            if first == 0:
+                s = self.init(trains, tasks)
+            steps = min(self.truncation, trains.steps - first)
+
+            def segment(phi: Params, runs: Any) -> tuple[Tensor, Any]:
+                return _with(trains, phi, "segment", runs, s["tasks"], first, steps)
+
+            losses, runs = vmap(segment)(both, s["runs"])
+            total = {name: s["sum"][name] + d[name] for name in d} if self.persistent else d
+            grads = self._estimate(trains.share(losses, first), total)
+            after = (first + steps) % trains.steps
+            if after == 0:
+                trains.count(runs)
+            s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after), "sum": total}
+            return grads, losses.mean((0, -1)), s
+
+    def _begin(self, trains: TrainedBy, tasks: Task) -> Any:
+        """Runs of shape (2 * pairs, tasks, ...): the members of all pairs begin alike, and go their ways."""
+        return tree_map(lambda t: t.detach().expand(2 * self.pairs, *t.shape).clone(), trains.begin(tasks))
+
+    def _estimate(self, losses: Tensor, d: Params) -> Params:
+        """losses: (2 * pairs, tasks); d: perturbations (pairs, ...)."""
+        plus, minus = losses.mean(1).split(self.pairs)
+        slope = (plus - minus) / (2 * self.sigma**2 * self.pairs)
+        return {name: torch.einsum("p,p...->...", slope, each) for name, each in d.items()}
+
+
+class TruncatedES(EvolutionStrategies):
+    """Evolution strategies on a segment of `truncation` inner steps at a time, with fresh perturbations for each.
+
+    Cheaper than whole trainings and less noisy; and biased as truncated backpropagation is: what an early step does to
+    later segments is not seen.
+    """
+
+    def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
+        super().__init__(sigma, pairs)
+        self.truncation = _positive("truncation", truncation)
+
+
+class PES(TruncatedES):
+    """Persistent evolution strategies (Vicol et al., 2021, algorithm 2): truncated, and yet unbiased.
+
+    Each member of a pair goes on from its own training. Its losses are the work of all its perturbations so far, so
+    they are multiplied by their sum, which starts again at 0 with every new training.
+    """
+
+    persistent = True
+
+
+class _Method(nn.Module):
+    def __init__(self, owner: nn.Module) -> None:
+        super().__init__()
+        self.owner = owner
+
+    def forward(self, name: str, *arguments: Any) -> Any:
+        return getattr(self.owner, name)(*arguments)
+
+
+def _with(meta_learner: MetaLearner, phi: Params, method: str, *arguments: Any) -> Any:
+    """`meta_learner.method(*arguments)` with `phi` in place of its parameters."""
+    return functional_call(_Method(meta_learner), {f"owner.{k}": p for k, p in phi.items()}, (method, *arguments))
+
+
+def _detached(tree: Any) -> Any:
+    return tree_map(lambda t: t.detach(), tree)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise ValueError(f"{name}={value}; expected at least 1.")
+    return value
+
+
+def _trains(estimator: Any, meta_learner: MetaLearner, truncation: int) -> TrainedBy:
+    name = type(estimator).__name__
+    if not isinstance(meta_learner, TrainedBy):
+        raise TypeError(
+            f"{name} cuts a training into segments; {type(meta_learner).__name__} has none to cut. Use a TrainedBy, "
+            f"or an estimator of whole objectives: Backpropagation() or EvolutionStrategies()."
+        )
+    if truncation > meta_learner.steps:
+        raise ValueError(
+            f"{name}(truncation={truncation}) is longer than the horizon, steps={meta_learner.steps}. Lower the "
+            f"truncation, or use Backpropagation() for the whole."
+        )
+    return meta_learner

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,11 @@ from torch.func import vmap
 
 from .meta_learners.base import MetaLearner
 from .meta_learners.reader import Reader
-from .tasks.task import Examples, Task, TaskDistribution
+from .meta_learners.trained_by import TrainedBy
+from .tasks.task import Examples, Task, TaskDistribution, check_tasks
+from .update_rules import Params, unroll
 
-_CHUNK = 25
+_CHUNK, _PROBLEMS = 25, 128
 
 
 def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
@@ -144,6 +146,41 @@ def instance_accuracy(
     return InstanceAccuracy(mean, interval, 1 / batch.classes.shape[-1])
 
 
+def curves(trained_by: TrainedBy, tasks: TaskDistribution, *, problems: int = 1000, seed: int = 1) -> Tensor:
+    """The query loss before and after every step of `problems` trainings: (problems, steps + 1).
+
+    What `seed` is for: two rules with the same seed meet the same problems and begin from the same weights. A training
+    that diverges is followed wherever it goes; what is not a number counts as infinite.
+    """
+    if problems < 2:
+        raise ValueError(f"problems={problems}; a mean over problems with an interval needs at least 2.")
+    generator, parts = torch.Generator().manual_seed(seed), []
+    with _mode(trained_by), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for size in _chunks(problems, _PROBLEMS):
+            parts.append(_curves(trained_by, tasks.sample(size, generator)))
+    return torch.cat(parts).nan_to_num(nan=torch.inf, posinf=torch.inf)
+
+
+def _curves(trained_by: TrainedBy, tasks: Task) -> Tensor:
+    def judged(params: Params, task: Task) -> Tensor:
+        return trained_by.batch_loss(params, task.query)
+
+    def updated(params: Params, state: Any, task: Task, step: int) -> tuple[Params, Any]:
+        batch = trained_by.mini_batch(task.support, step)
+        after = unroll(trained_by.batch_loss, trained_by.rule, params, [batch], state, first_order=True)
+        return after.params, after.state
+
+    check_tasks(tasks)
+    params = vmap(lambda _: trained_by.start(), randomness="different")(tasks.query.x)
+    state = vmap(trained_by.rule.init)(params)
+    losses = [vmap(judged)(params, tasks)]
+    for step in range(trained_by.steps):
+        params, state = vmap(updated, in_dims=(0, 0, 0, None))(params, state, tasks, step)
+        losses.append(vmap(judged)(params, tasks))
+    return torch.stack(losses, dim=1)
+
+
 def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:
     """The answers to every query of a stack of tasks, shape (tasks, m, outputs)."""
 
@@ -213,5 +250,5 @@ def _mode(meta_learner: MetaLearner, train: bool = False) -> Iterator[None]:
                 b.copy_(buffers[name])
 
 
-def _chunks(total: int) -> Iterator[int]:
-    yield from (min(_CHUNK, total - done) for done in range(0, total, _CHUNK))
+def _chunks(total: int, size: int = _CHUNK) -> Iterator[int]:
+    yield from (min(size, total - done) for done in range(0, total, size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -122,6 +123,22 @@ class Images(nn.Module):
                 f"x.float() / 255."
             )
         return x
+
+
+def fresh(module: nn.Module) -> dict[str, Tensor]:
+    """New weights for `module`, drawn as nn.Linear and nn.Conv2d draw theirs: within 1 / sqrt(inputs of a unit) of 0.
+
+    Parameters of other modules (the scale of a norm) stay as they are. Drawn from the global generator; under
+    vmap(randomness="different"), weights of its own for every task.
+    """
+    drawn = {}
+    for prefix, part in module.named_modules():
+        for name, p in part.named_parameters(recurse=False):
+            if isinstance(part, (nn.Linear, nn.Conv2d)):
+                bound = 1 / math.sqrt(part.weight[0].numel())
+                p = bound * (2 * torch.rand_like(p) - 1)
+            drawn[f"{prefix}.{name}" if prefix else name] = p
+    return drawn
 
 
 class Frozen(nn.Module):

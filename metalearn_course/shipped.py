@@ -25,7 +25,9 @@ from .meta_learners import (
     Matching,
     MemoryAugmented,
     MetaLearner,
+    MetaLSTM,
     MetaNetworks,
+    MetaSGD,
     Prototypical,
     Relation,
     Reptile,
@@ -106,6 +108,8 @@ RECIPES: dict[str, Recipe] = {
     "implicit maml": Recipe(
         lambda data, _: ImplicitMAML(_small(), steps=8, lr=0.2, strength=0.5), 5, 1, 5, 500, 3e-3, meta_batch=4
     ),
+    "meta-sgd": Recipe(lambda data, _: MetaSGD(_small(), lr=0.1), 5, 1, 5, 1500, 3e-3, meta_batch=4),
+    "meta-lstm": Recipe(lambda data, _: MetaLSTM(_small(), steps=3, lr=0.1), 5, 1, 5, 800, 3e-3, meta_batch=4),
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
 from .estimators import Backpropagation, Estimator
 from .meta_learners.base import MetaLearner
@@ -43,6 +44,7 @@ def meta_train(
     meta_batch: int = 25,
     lr: float = 1e-3,
     anneal: bool = False,
+    clip: float | None = None,
     estimator: Estimator | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     snapshots: Collection[int] = (),
@@ -50,7 +52,8 @@ def meta_train(
 ) -> History:
     """Minimize the mean objective over `tasks` by `steps` steps of Adam, each on a fresh batch of `meta_batch` tasks.
 
-    anneal: let the rate `lr` fall linearly to 0. checkpoint: a file to save to, and to resume from when it exists;
+    anneal: let the rate `lr` fall linearly to 0. clip: the largest norm that the outer gradient may have; longer ones
+    are shortened to it. checkpoint: a file to save to, and to resume from when it exists;
     a resumed run continues bit for bit. snapshots: numbers of steps, 0 being the start, after which to keep a copy of
     the state, for pictures. An interrupt stops after the current step and keeps what was learned. A loss
     or gradient that is not finite raises FloatingPointError and leaves everything as of the last good step.
@@ -71,8 +74,9 @@ def meta_train(
         optimizer=torch.optim.Adam(phi.values(), lr=lr),
         generator=torch.Generator().manual_seed(seed),
         settings={"seed": seed, "meta_batch": meta_batch, "lr": lr, "tasks": tasks.protocol}
-        | {"estimator": type(estimator).__name__}
-        | ({"anneal over steps": steps} if anneal else {}),
+        | {"estimator": _said(estimator)}
+        | ({"anneal over steps": steps} if anneal else {})
+        | ({} if clip is None else {"clip": clip}),
     )
     path = None if checkpoint is None else Path(checkpoint)
     modes = {module: module.training for module in meta_learner.modules()}
@@ -96,12 +100,14 @@ def meta_train(
                     run.optimizer.param_groups[0]["lr"] = lr * (1 - run.step / steps)
                 with run.unchanged_on_error():
                     batch = tasks.sample(meta_batch, run.generator)
-                    carried = estimator.init(meta_learner, batch) if run.carried is None else run.carried
+                    carried = run.carried_by(estimator, batch)
                     grads, losses, carried = estimator.step(meta_learner, phi, batch, carried)
                     _refuse_nonfinite(meta_learner, phi, batch, grads, losses, run.step)
                 run.carried = carried
                 for key, p in phi.items():
                     p.grad = grads[key]
+                if clip is not None:
+                    torch.nn.utils.clip_grad_norm_(phi.values(), clip)
                 run.optimizer.step()
                 run.history.losses.append(losses.mean().item())
                 run.history.seconds = time.perf_counter() - began
@@ -138,7 +144,18 @@ class _Run:
     settings: dict[str, Any]
     step: int = 0
     carried: Any = None
+    loaded: list[Any] | None = None
     history: History = field(default_factory=History)
+
+    def carried_by(self, estimator: Estimator, batch: Task) -> Any:
+        """What the estimator left behind at the step before; anew at the first one; from a checkpoint, its leaves."""
+        if self.carried is None:
+            with torch.random.fork_rng(devices=[], enabled=self.loaded is not None):
+                self.carried = estimator.init(self.meta_learner, batch)
+        if self.loaded is not None:
+            self.carried = tree_unflatten(self.loaded, tree_structure(self.carried))
+            self.loaded = None
+        return self.carried
 
     def save(self, path: Path) -> None:
         """Write aside, then rename: an interrupted write never damages the file that was there."""
@@ -151,7 +168,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "global_rng": torch.get_rng_state(),
-            "carried": self.carried,
+            "carried": self.loaded if self.carried is None else tree_leaves(self.carried),
             "losses": self.history.losses,
             "seconds": self.history.seconds,
         }
@@ -189,7 +206,7 @@ class _Run:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.generator.set_state(saved["generator"])
         torch.set_rng_state(saved["global_rng"])
-        self.step, self.carried = saved["step"], saved["carried"]
+        self.step, self.loaded = saved["step"], saved["carried"]
         self.history = History(saved["losses"], saved["seconds"])
 
     @contextmanager
@@ -220,6 +237,12 @@ class _Run:
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
         return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **rules, **modules}
+
+
+def _said(estimator: Estimator) -> str:
+    """The estimator and its numbers, as far as they change what is computed."""
+    numbers = [f"{k}={v}" for k, v in sorted(vars(estimator).items()) if isinstance(v, (int, float)) and k != "compile"]
+    return f"{type(estimator).__name__}{'(' + ', '.join(numbers) + ')' if numbers else ''}"
 
 
 def _state(meta_learner: MetaLearner) -> Params:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import tensor
 
-from metalearn_course import SGD, Adam, Momentum
+from metalearn_course import SGD, Adam, Momentum, Nesterov, RMSprop
 
 
 def loss_of(params):
@@ -45,12 +45,16 @@ def ten_steps_of_torch(optimizer, **options):
         (SGD(tensor(0.02)), torch.optim.SGD, {"lr": 0.02}),
         (Momentum(0.01, 0.8), torch.optim.SGD, {"lr": 0.01, "momentum": 0.8}),
         (Momentum(0.01, tensor(0.9)), torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}),
+        (Nesterov(0.01), torch.optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
+        (Nesterov(0.01, tensor(0.7)), torch.optim.SGD, {"lr": 0.01, "momentum": 0.7, "nesterov": True}),
+        (RMSprop(0.02), torch.optim.RMSprop, {"lr": 0.02, "eps": 1e-8}),
+        (RMSprop(0.05, 0.8), torch.optim.RMSprop, {"lr": 0.05, "alpha": 0.8, "eps": 1e-8}),
         (Adam(0.05), torch.optim.Adam, {"lr": 0.05, "eps": 1e-8}),
         (Adam(0.05, 0.7, 0.95), torch.optim.Adam, {"lr": 0.05, "betas": (0.7, 0.95), "eps": 1e-8}),
     ],
 )
 def test_ten_steps_equal_torch_optim(rule, optimizer, options):
-    """Adam's epsilon stands inside the root; where gradients are far above 1e-8 the two places agree."""
+    """Epsilon stands inside the root; where gradients are far above 1e-8 the two places agree."""
     ours, theirs = ten_steps(rule), ten_steps_of_torch(optimizer, **options)
     for k in ours:
         torch.testing.assert_close(ours[k], theirs[k].detach(), rtol=1e-6, atol=1e-8)
@@ -74,7 +78,17 @@ def test_a_derivative_runs_through_adam_where_a_gradient_is_zero():
     assert slope.item() == pytest.approx(-0.5 / 0.2)
 
 
-@pytest.mark.parametrize("rule", [SGD(0.1), Momentum(0.1), Adam(0.1)])
+def test_a_derivative_runs_through_rmsprop_where_a_gradient_is_zero():
+    """The first step is lr g / sqrt((1 - decay) g^2 + epsilon), so its derivative at g = 0 is lr / sqrt(epsilon)."""
+    rule, params = RMSprop(0.5, epsilon=0.04), {"w": tensor([1.0, 1.0])}
+    g = tensor([0.0, 3.0], requires_grad=True)
+    stepped, _ = rule.update(params, {"w": g}, rule.init(params), tensor(0.0))
+    assert stepped["w"][1].item() == pytest.approx(1 - 0.5 * 3 / math.sqrt(0.01 * 9 + 0.04))
+    (slope,) = torch.autograd.grad(stepped["w"].sum(), g)
+    assert slope[0].item() == pytest.approx(-0.5 / 0.2)
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), Momentum(0.1), Nesterov(0.1), RMSprop(0.1), Adam(0.1)])
 def test_an_update_leaves_its_arguments_alone(rule):
     params, grads = {"w": tensor([1.0, 2.0])}, {"w": tensor([0.5, -0.5])}
     state = rule.init(params)

@@ -9,7 +9,9 @@ from .maml import MAML
 from .maml_plus_plus import MAMLPlusPlus
 from .matching import Matching
 from .memory_augmented import MemoryAugmented
+from .meta_lstm import MetaLSTM
 from .meta_networks import MetaNetworks
+from .meta_sgd import MetaSGD
 from .nearest_neighbor import NearestNeighbor
 from .neural_process import NeuralProcess
 from .prototypical import Prototypical
@@ -18,6 +20,7 @@ from .relation import Relation
 from .reptile import Reptile
 from .siamese import Siamese
 from .snail import SNAIL
+from .trained_by import TrainedBy
 from .zero_head import ZeroHeadMAML
 
 __all__ = [
@@ -31,8 +34,10 @@ __all__ = [
     "MAMLPlusPlus",
     "Matching",
     "MemoryAugmented",
+    "MetaLSTM",
     "MetaLearner",
     "MetaNetworks",
+    "MetaSGD",
     "NearestNeighbor",
     "NeuralProcess",
     "Predictor",
@@ -41,5 +46,6 @@ __all__ = [
     "Relation",
     "Reptile",
     "Siamese",
+    "TrainedBy",
     "ZeroHeadMAML",
 ]

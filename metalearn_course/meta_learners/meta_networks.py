@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -12,6 +11,7 @@ from torch.func import grad, vmap
 
 from ..learners import Frozen, to_features
 from ..tasks.task import Examples
+from ..update_rules import log_and_sign
 from .base import MetaLearner
 
 
@@ -63,7 +63,7 @@ class MetaNetworks(MetaLearner):
         gradients = vmap(grad(self.support_loss), in_dims=(None, 0, 0))(
             slow, support.x, self.one_hot(support, self.outputs)
         )
-        return FastWeights(self.key(support.x), *(self.fast(log_and_sign(g)).squeeze(-1) for g in gradients))
+        return FastWeights(self.key(support.x), *(self.fast(log_and_sign(g, p=7)).squeeze(-1) for g in gradients))
 
     def predict(self, adapted: FastWeights, x: Tensor) -> Tensor:
         cosines = F.normalize(self.key(x), dim=-1) @ F.normalize(adapted.keys, dim=-1).T
@@ -72,13 +72,3 @@ class MetaNetworks(MetaLearner):
         fast_answer = torch.einsum("mn,nwh->mwh", attention, adapted.answer)
         h = self.hidden(x).relu() + torch.einsum("mhd,md->mh", fast_hidden, x).relu()
         return (self.answer(h) + torch.einsum("mwh,mh->mw", fast_answer, h))[:, : self.ways]
-
-
-def log_and_sign(g: Tensor, p: float = 7.0) -> Tensor:
-    """A gradient of any size as two numbers of about size one, in a new last dimension (Andrychowicz et al., 2016).
-
-    (log|g| / p, sign g) where |g| >= e^-p, and (-1, e^p g) below; section "Gradient preprocessing" of the appendix.
-    """
-    large = g.abs() >= math.exp(-p)
-    size = torch.where(large, g.abs().clamp_min(math.exp(-p)).log() / p, -1.0)
-    return torch.stack([size, torch.where(large, g.sign(), math.exp(p) * g)], dim=-1)

@@ -2,8 +2,24 @@
 
 from .characters import Characters, characters
 from .episodes import Episodes
+from .mini_batches import MiniBatches, digits, table
+from .quadratics import Quadratics, summed_squares
 from .sinusoids import Sinusoids
 from .symbols import my_symbols
 from .task import Examples, Task, check_tasks
 
-__all__ = ["Characters", "Episodes", "Examples", "Sinusoids", "Task", "characters", "check_tasks", "my_symbols"]
+__all__ = [
+    "Characters",
+    "Episodes",
+    "Examples",
+    "MiniBatches",
+    "Quadratics",
+    "Sinusoids",
+    "Task",
+    "characters",
+    "check_tasks",
+    "digits",
+    "my_symbols",
+    "summed_squares",
+    "table",
+]

@@ -1,0 +1,38 @@
+"""An optimizer that is also a start: the LSTM meta-learner (Ravi and Larochelle, 2017)."""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import nn
+
+from ..tasks.task import Examples
+from ..update_rules import MetaLSTMGates, Trace, unroll
+from .base import Loss
+from .maml import MAML
+
+
+class MetaLSTM(MAML):
+    """The weights of the learner are the memory of an LSTM, and training is running it (Ravi and Larochelle, 2017).
+
+    phi is the gates, shared by all coordinates, and the first memory: theta_0, a learned start. Gradients and losses
+    that go into the gates are constants (section 3.3); `first_order=False` lets a gradient through them.
+    """
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        steps: int = 5,
+        lr: float = 0.01,
+        loss: Loss = F.cross_entropy,
+        first_order: bool = True,
+    ) -> None:
+        super().__init__(learner, steps, lr, loss, first_order)
+        if not 0 < lr < 1:
+            raise ValueError(f"lr={lr}; an input gate lies between 0 and 1, and so must the rate that it begins with.")
+        self.rule = MetaLSTMGates(input_bias=math.log(lr / (1 - lr)))
+
+    def trace(self, support: Examples) -> Trace:
+        batches = [support] * self.steps
+        return unroll(self.support_loss, self.rule, self.start(), batches, first_order=self.first_order)

@@ -1,0 +1,50 @@
+"""A learned rate for every single weight: Meta-SGD's rule (Li et al., 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .sgd import Params
+
+
+class CoordinateRates(nn.Module):
+    """theta <- theta - rate * gradient, coordinate by coordinate (Li et al., 2017).
+
+    phi: `rates`, a tensor for each of `params`, all `lr` at first. A rate may take any sign: where it is negative, a
+    coordinate climbs. So the rates decide on direction as well as length of a step.
+
+    params: the parameters that the rates are for, as in `dict(learner.named_parameters())`. The rule fits these names
+    and shapes only.
+    """
+
+    def __init__(self, params: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]], lr: float = 0.01) -> None:
+        super().__init__()
+        made_for = dict(params)
+        self.names = list(made_for)  # with dots in them, which nn.ParameterDict refuses
+        self.rates = nn.ParameterList(torch.full_like(p, lr, requires_grad=False) for p in made_for.values())
+
+    def by_name(self, params: Params) -> Params:
+        """The rates for `params`, after a check that they fit."""
+        rates = dict(zip(self.names, self.rates, strict=True))
+        for name in {**params, **rates}:
+            has, fits = (tuple(d[name].shape) if name in d else None for d in (params, rates))
+            if has != fits:
+                found = "is missing" if has is None else f"has shape {has}"
+                raise ValueError(
+                    f"Parameter {name} {found}; these CoordinateRates were made for "
+                    f"{'no parameter of that name' if fits is None else f'shape {fits}'}. "
+                    f"Make new ones: CoordinateRates(dict(learner.named_parameters()))."
+                )
+        return rates
+
+    def init(self, params: Params) -> Any:
+        self.by_name(params)
+        return ()
+
+    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        rates = self.by_name(params)
+        return {name: p - rates[name] * grads[name] for name, p in params.items()}, state

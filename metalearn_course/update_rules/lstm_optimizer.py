@@ -1,0 +1,70 @@
+"""A recurrent network that decides on every step: learning to learn by gradient descent (Andrychowicz et al., 2016)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .log_and_sign import log_and_sign
+from .sgd import Params
+
+
+class LSTMState(NamedTuple):
+    """What each coordinate remembers: of every layer the short memory h and the long one c, (n, hidden) each."""
+
+    h: tuple[Tensor, ...]
+    c: tuple[Tensor, ...]
+
+
+class LSTMOptimizer(nn.Module):
+    """theta <- theta + g, where g is what an LSTM says to the gradient (Andrychowicz et al., 2016, section 2.1).
+
+    Coordinatewise: one small LSTM, the same weights for every coordinate of theta, but a state for each. So it
+    fits a learner of any size, and the order of the coordinates does not matter. It reads a gradient as `log_and_sign`
+    (appendix A, with its `p`). What it says is multiplied by `scale`, for the first steps not to be wild.
+
+    phi: for each of `layers` layers the `gates`, [x, h] to 4 * hidden numbers, and at the end `output`. Gates are
+    drawn as in nn.LSTMCell, but for the forget gate's bias of 1: it begins by remembering.
+    """
+
+    def __init__(self, hidden: int = 20, layers: int = 2, p: float = 10.0, scale: float = 0.1) -> None:
+        super().__init__()
+        if min(hidden, layers) < 1:
+            raise ValueError(f"hidden={hidden}, layers={layers}; expected at least 1 of each.")
+        self.hidden, self.layers, self.p, self.scale = hidden, layers, p, scale
+        self.gates = nn.ModuleList()
+        for inputs in [2] + [hidden] * (layers - 1):
+            gates = nn.Linear(inputs + hidden, 4 * hidden)
+            for drawn in gates.parameters():
+                nn.init.uniform_(drawn, -(hidden**-0.5), hidden**-0.5)
+            nn.init.ones_(gates.bias[hidden : 2 * hidden])
+            self.gates.append(gates)
+        self.output = nn.Linear(hidden, 1)
+
+    def init(self, params: Params) -> LSTMState:
+        zeros = (next(iter(params.values())).new_zeros(sum(p.numel() for p in params.values()), self.hidden),)
+        return LSTMState(zeros * self.layers, zeros * self.layers)
+
+    def update(self, params: Params, grads: Params, state: LSTMState, loss: Tensor) -> tuple[Params, LSTMState]:
+        x = log_and_sign(flat(grads, params), self.p)  # (n, 2): every coordinate is a row
+        new = []
+        for gates, h, c in zip(self.gates, state.h, state.c, strict=True):
+            i, f, g, o = gates(torch.cat([x, h], -1)).chunk(4, -1)  # in the order of nn.LSTMCell
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            x = o.sigmoid() * c.tanh()
+            new.append((x, c))
+        steps = shaped(self.scale * self.output(x), params)
+        return {name: p + steps[name] for name, p in params.items()}, LSTMState(*zip(*new, strict=True))
+
+
+def flat(tensors: Params, like: Params) -> Tensor:
+    """All coordinates in one row (n,), in the order of `like`."""
+    return torch.cat([tensors[name].flatten() for name in like])
+
+
+def shaped(coordinates: Tensor, like: Params) -> Params:
+    """The way back from n coordinates: the names and shapes of `like`."""
+    parts = coordinates.flatten().split([p.numel() for p in like.values()])
+    return {name: part.view(p.shape) for part, (name, p) in zip(parts, like.items(), strict=True)}

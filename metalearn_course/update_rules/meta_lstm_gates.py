@@ -1,0 +1,48 @@
+"""Gradient descent as the cell of an LSTM: the Meta-LSTM's rule (Ravi and Larochelle, 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .log_and_sign import log_and_sign
+from .lstm_optimizer import flat, shaped
+from .sgd import Params
+
+
+class MetaLSTMGates(nn.Module):
+    """theta <- f * theta - i * gradient: a forget gate f, an input gate i (Ravi and Larochelle, 2017, section 3).
+
+    theta stands where an LSTM has its long memory c, and minus the gradient where it has its candidate. Each gate is
+
+        sigmoid(weights . [gradient, loss, theta, the same gate one step before] + bias),
+
+    where gradient and loss are read as `log_and_sign`, two numbers each; weights and bias are the same for all
+    coordinates. f is high at first and i low, and the weights are small: it begins as (nearly) gradient descent at rate
+    sigmoid(input_bias), which is 0.01 by default.
+
+    State: the gates of the last step, (n, 2) with f first. Before the first step they are zeros, no gate at all: so the
+    state begins the same whatever phi is.
+    """
+
+    needs_loss = True
+
+    def __init__(self, forget_bias: float = 6.0, input_bias: float = -4.6, p: float = 10.0) -> None:
+        super().__init__()
+        self.p = p
+        self.seen = nn.Linear(5, 2)
+        self.before = nn.Parameter(torch.empty(2).uniform_(-0.01, 0.01))
+        nn.init.uniform_(self.seen.weight, -0.01, 0.01)
+        with torch.no_grad():
+            self.seen.bias.copy_(torch.tensor([forget_bias, input_bias]))
+
+    def init(self, params: Params) -> Tensor:
+        return next(iter(params.values())).new_zeros(sum(p.numel() for p in params.values()), 2)
+
+    def update(self, params: Params, grads: Params, state: Tensor, loss: Tensor) -> tuple[Params, Tensor]:
+        theta, g = flat(params, params), flat(grads, params)
+        how_bad = log_and_sign(loss, self.p).expand(len(g), 2)
+        seen = torch.cat([log_and_sign(g, self.p), how_bad, theta[:, None]], -1)  # (n, 5): a coordinate is a row
+        gates = (self.seen(seen) + self.before * state).sigmoid()
+        f, i = gates.unbind(-1)
+        return shaped(f * theta - i * g, params), gates

@@ -1,0 +1,269 @@
+"""TorchOptimizer, against unroll and against torch.optim."""
+
+from __future__ import annotations
+
+import copy
+import io
+from typing import NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from metalearn_course import (
+    SGD,
+    Adam,
+    CoordinateRates,
+    LearnedRate,
+    LSTMOptimizer,
+    MetaLSTMGates,
+    MLPOptimizer,
+    Momentum,
+    Nesterov,
+    RMSprop,
+    TorchOptimizer,
+    unroll,
+)
+
+
+def net(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+
+
+def batches(n: int = 6) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(n, 8, 3, generator=generator, dtype=torch.float64)
+    return [(part, (part.sum(1) > 0).long()) for part in x]
+
+
+def learned(kind: type[nn.Module], **options: object) -> nn.Module:
+    """A rule in the middle of its meta-training, so to say: all of phi is moved."""
+    torch.manual_seed(2)
+    rule = kind(**options).double()
+    with torch.no_grad():
+        for p in rule.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    return rule
+
+
+class Past(NamedTuple):
+    params: dict[str, Tensor]
+    grads: dict[str, Tensor]
+
+
+class Remembers:
+    """A rule that keeps the very tensors it is given: the step before last counts, too."""
+
+    def init(self, params):
+        return Past(params, {k: torch.zeros_like(p) for k, p in params.items()})
+
+    def update(self, params, grads, state, loss):
+        new = {k: p - 0.1 * grads[k] - 0.1 * state.grads[k] + 0.2 * (p - state.params[k]) for k, p in params.items()}
+        return new, Past(params, grads)
+
+
+class Watches(LearnedRate):
+    """A rule that reads the loss."""
+
+    needs_loss = True
+
+    def update(self, params, grads, state, loss):
+        return {k: p - loss * self.log_lr.exp() * grads[k] for k, p in params.items()}, state
+
+
+RULES = {
+    "SGD": lambda: SGD(0.3),
+    "Momentum": lambda: Momentum(0.1),
+    "Nesterov": lambda: Nesterov(0.1),
+    "RMSprop": lambda: RMSprop(0.01),
+    "Adam": lambda: Adam(0.05),
+    "LearnedRate": lambda: LearnedRate(0.2),
+    "CoordinateRates": lambda: learned(CoordinateRates, params=dict(net().named_parameters()), lr=0.2),
+    "MetaLSTMGates": lambda: learned(MetaLSTMGates),
+    "LSTMOptimizer": lambda: learned(LSTMOptimizer, hidden=4),
+    "MLPOptimizer": lambda: learned(MLPOptimizer, hidden=8),
+    "one that remembers": Remembers,
+    "one that reads the loss": lambda: Watches(0.2).double(),
+}
+
+
+def train(
+    model: nn.Module, optimizer: torch.optim.Optimizer, data: list, *, to_none: bool = True
+) -> list[list[Tensor]]:
+    """The loop that everyone writes; the parameters after each step."""
+    after = []
+    for x, y in data:
+        optimizer.zero_grad(set_to_none=to_none)
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step(loss=loss) if isinstance(optimizer, TorchOptimizer) else optimizer.step()
+        after.append([p.detach().clone() for p in model.parameters()])
+    return after
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+@pytest.mark.parametrize("name", RULES)
+def test_every_step_equals_unroll(name: str, to_none: bool) -> None:
+    rule, model = RULES[name](), net()
+
+    def loss(params, batch):
+        return F.cross_entropy(functional_call(model, params, (batch[0],)), batch[1])
+
+    start = {k: p.detach().clone() for k, p in model.named_parameters()}
+    trace = unroll(loss, rule, start, batches())
+    wanted = [step.params for step in trace.steps[1:]] + [trace.params]
+    addresses = [p.data_ptr() for p in model.parameters()]
+    optimizer = TorchOptimizer(model.named_parameters(), rule)
+    for mine, theirs in zip(train(model, optimizer, batches(), to_none=to_none), wanted, strict=True):
+        torch.testing.assert_close(mine, list(theirs.values()), rtol=1e-9, atol=1e-12)
+    assert [p.data_ptr() for p in model.parameters()] == addresses  # changed in place
+    assert all(p.requires_grad and p.is_leaf for p in model.parameters())
+
+
+def deep() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Flatten(),
+        nn.Linear(6 * 36, 10),
+    ).double()
+
+
+@pytest.mark.parametrize(
+    ("rule", "reference"),
+    [
+        (Momentum(0.05), lambda params: torch.optim.SGD(params, 0.05, momentum=0.9)),
+        (Adam(0.01, epsilon=1e-30), lambda params: torch.optim.Adam(params, 0.01, eps=1e-15)),
+    ],
+)
+def test_it_drops_into_a_deep_learning_loop_and_equals_torch_optim(rule, reference) -> None:
+    """Convolution, batch norm, dropout, mini-batches of real digits, plain `parameters()`."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x, y = torch.tensor(digits.images[:480])[:, None] / 16, torch.tensor(digits.target[:480])
+    data = list(zip(x.split(32), y.split(32), strict=True)) * 2
+    runs = []
+    for make in (lambda params: TorchOptimizer(params, rule), reference):
+        model = deep()
+        torch.manual_seed(3)
+        runs.append(train(model, make(model.parameters()), data))
+        model.eval()
+        assert F.cross_entropy(model(x), y) < 0.5
+    for mine, theirs in zip(*runs, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-8)
+
+
+def saved_and_read(state: dict) -> dict:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_saved_run_continues_bit_for_bit(name: str) -> None:
+    rule, data, model = RULES[name](), batches(8), net()
+    whole = train(model, TorchOptimizer(model.named_parameters(), rule), data)
+    model = net()
+    optimizer = TorchOptimizer(model.named_parameters(), rule)
+    train(model, optimizer, data[:5])
+    state, weights = saved_and_read(optimizer.state_dict()), copy.deepcopy(model.state_dict())
+    train(model, optimizer, data[5:])  # the first goes on; what was saved stays as it was
+    model = net(seed=9)
+    model.load_state_dict(weights)
+    optimizer = TorchOptimizer(model.named_parameters(), rule)
+    optimizer.load_state_dict(state)
+    for mine, wanted in zip(train(model, optimizer, data[5:]), whole[5:], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(mine, wanted, strict=True))
+
+
+def test_the_state_of_another_rule_or_model_is_refused() -> None:
+    optimizer = TorchOptimizer(net().named_parameters(), Momentum(0.1))
+    other = TorchOptimizer(net().named_parameters(), RMSprop(0.1))
+    with pytest.raises(ValueError, match=r"saved state has rule RMSprop; this optimizer has Momentum"):
+        optimizer.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match=r"has rule None; this optimizer has Momentum"):
+        optimizer.load_state_dict(torch.optim.Adam(net().parameters()).state_dict())
+    other = TorchOptimizer(reversed(list(net().named_parameters())), Momentum(0.1))
+    with pytest.raises(
+        ValueError, match=r"saved state has parameters \['2\.bias', .*this optimizer has .*\['0\.weight'"
+    ):
+        optimizer.load_state_dict(other.state_dict())
+    wider = TorchOptimizer(nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2)).named_parameters(), Momentum(0.1))
+    with pytest.raises(ValueError, match=r"saved state has shapes \[\(6, 3\)"):
+        optimizer.load_state_dict(wider.state_dict())
+
+
+def test_no_gradient_is_a_zero_gradient_and_the_frozen_stays() -> None:
+    """Momentum 0.5, rate 1: after one gradient of 1, steps of -1, -0.5, -0.25. SGD leaves what has no gradient."""
+    used, unused, frozen = (nn.Parameter(torch.zeros(2)) for _ in range(3))
+    optimizer = TorchOptimizer(
+        {"used": used, "unused": unused, "frozen": frozen.requires_grad_(False)}, Momentum(1.0, 0.5)
+    )
+    unused.grad = torch.ones(2)
+    used.grad = torch.ones(2)
+    optimizer.step()
+    unused.grad = None
+    optimizer.step()
+    assert unused.tolist() == [-1.5, -1.5] and used.tolist() == [-2.5, -2.5] and frozen.tolist() == [0, 0]
+    ends = learned(MetaLSTMGates).float()  # its forget gate shrinks whatever it is given
+    still, moved = nn.Parameter(torch.ones(2), requires_grad=False), nn.Parameter(torch.ones(2))
+    optimizer = TorchOptimizer([moved, nn.Parameter(torch.ones(2)), still], ends)
+    optimizer.param_groups[0]["params"][1].grad = torch.ones(2)
+    optimizer.step(loss=1.0)
+    assert torch.equal(still, torch.ones(2)) and (moved < 1).all()
+
+
+def test_a_rule_that_reads_the_loss_is_given_it_by_name() -> None:
+    """One weight, gradient 3, rate e^log_lr = 0.1, loss 2: a step of -0.6."""
+    w = nn.Parameter(torch.zeros(1))
+    optimizer = TorchOptimizer([w], Watches(0.1))
+    w.grad = torch.tensor([3.0])
+    with pytest.raises(ValueError, match=r"^Watches reads the loss, and got none\. Call step\(loss=loss\)"):
+        optimizer.step()
+    with pytest.raises(ValueError, match=r"loss has shape \(2,\); expected a scalar"):
+        optimizer.step(loss=torch.ones(2))
+    optimizer.step(loss=torch.tensor(2.0, requires_grad=True))
+    assert w.item() == pytest.approx(-0.6) and w.grad_fn is None
+    w.grad = None
+    with pytest.raises(ValueError, match=r"No parameter has a gradient\. Call loss\.backward\(\)"):
+        optimizer.step(loss=2.0)
+
+
+def test_phi_gets_no_gradient_and_no_change() -> None:
+    rule, model = learned(LSTMOptimizer, hidden=4), net()
+    before = copy.deepcopy(rule.state_dict())
+    train(model, TorchOptimizer(model.named_parameters(), rule), batches())
+    assert all(p.grad is None for p in rule.parameters())
+    assert all(torch.equal(v, before[k]) for k, v in rule.state_dict().items())
+
+
+def test_a_rule_for_other_parameters_is_refused_at_once() -> None:
+    rates = CoordinateRates(dict(net().named_parameters()))
+    TorchOptimizer(net().named_parameters(), rates)
+    with pytest.raises(ValueError, match=r"Parameter 0\.weight has shape \(4, 3\)"):
+        TorchOptimizer(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).named_parameters(), rates)
+    with pytest.raises(ValueError, match=r"Parameter 0 has shape"):
+        TorchOptimizer(net().parameters(), rates)
+
+
+def test_what_it_does_not_do_is_refused_by_name() -> None:
+    model = net()
+    optimizer = TorchOptimizer(model.named_parameters(), SGD(0.1))
+    with pytest.raises(TypeError, match=r"takes no closure\. Call zero_grad\(\), loss\.backward\(\) and then step\(\)"):
+        optimizer.step(lambda: 0.0)
+    with pytest.raises(ValueError, match=r"has one group of parameters\. Make another optimizer"):
+        optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
+    with pytest.raises(ValueError, match=r"takes one group of parameters\. Give it model\.named_parameters\(\)"):
+        TorchOptimizer([{"params": list(model.parameters())}], SGD(0.1))
+    with pytest.raises(ValueError, match=r"Two parameters are named '0\.weight'"):
+        TorchOptimizer([*model.named_parameters(), *net().named_parameters()], SGD(0.1))
+    with pytest.raises(ValueError, match="empty parameter list"):
+        TorchOptimizer([], SGD(0.1))
