@@ -51,16 +51,22 @@ class Dependencies(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A number with everything needed to believe it: `mean` ± `interval` (95% over tasks), protocol, dependencies."""
+    """A number with everything needed to believe it: `mean` ± `interval` (95% over tasks), protocol, dependencies.
+
+    not_finite: in how many tasks an answer was NaN or infinity, because adaptation diverged. An accuracy would hide it
+    (minus infinity is a fair answer: no chance for that class).
+    """
 
     mean: float
     interval: float
     per_task: Tensor = field(repr=False)
     protocol: str
     dependencies: Dependencies
+    not_finite: int = 0
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ± {self.interval:.3f} ({self.protocol}; {self.dependencies})"
+        lost = f"; {self.not_finite} tasks with answers that are not finite" if self.not_finite else ""
+        return f"{self.mean:.3f} ± {self.interval:.3f} ({self.protocol}; {self.dependencies}{lost})"
 
 
 def evaluate(
@@ -80,12 +86,14 @@ def evaluate(
     if episodes < 2:
         raise ValueError(f"episodes={episodes}; an interval over tasks needs at least 2.")
     generator = torch.Generator().manual_seed(seed)
-    scores = []
+    scores, not_finite = [], 0
     with _mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for size in _chunks(episodes):
             batch = tasks.sample(size, generator)
-            scores.append(vmap(metric)(predictions(meta_learner, batch), batch.query.y))
+            answers = predictions(meta_learner, batch)
+            not_finite += int((answers.isnan() | answers.isposinf()).flatten(1).any(1).sum())
+            scores.append(vmap(metric)(answers, batch.query.y))
     per_task = torch.cat(scores)
     return Evaluation(
         mean=per_task.mean().item(),
@@ -93,6 +101,7 @@ def evaluate(
         per_task=per_task,
         protocol=f"{tasks.protocol}, {episodes} tasks",
         dependencies=dependencies(meta_learner, tasks),
+        not_finite=not_finite,
     )
 
 

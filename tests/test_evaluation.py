@@ -81,6 +81,15 @@ def test_accuracy_of_a_regression_is_refused():
 # --- evaluate
 
 
+def test_adaptation_that_diverges_is_counted_and_said():
+    """A rate of 1e30 makes every answer NaN; accuracy would call that chance."""
+    wild = MAML(mlp(4, 8, 3), steps=3, lr=1e30)
+    result = evaluate(wild, Clusters(), episodes=30)
+    assert result.not_finite == 30 and "; 30 tasks with answers that are not finite)" in str(result)
+    tame = evaluate(MAML(mlp(4, 3), lr=0.1), Clusters(), episodes=30)
+    assert tame.not_finite == 0 and "not finite" not in str(tame)
+
+
 def test_evaluate_equals_a_loop_over_tasks_by_hand():
     """60 tasks go through in chunks of 25, 25 and 10; the mean and 1.96 sd / sqrt(n) are taken by hand."""
     maml = MAML(mlp(1, 8, 1), lr=0.1, loss=F.mse_loss)
