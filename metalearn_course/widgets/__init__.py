@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    "Cliffs": "cliffs",
     "Clusters": "clusters",
     "DrawSymbols": "draw_symbols",
     "EpisodeCard": "episode",
     "Landscapes": "landscapes",
     "Memory": "memory",
     "MetaTraining": "meta_training",
+    "Steps": "steps",
     "Touchable": "touchable",
     "TrainingCycle": "training",
     "TwoStarts": "waves",
