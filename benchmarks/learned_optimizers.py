@@ -64,7 +64,7 @@ def quadratics(seed: int) -> tuple[TrainedBy, TaskDistribution, TaskDistribution
     learner = nn.Linear(10, 1, bias=False)
     trained_by = TrainedBy(learner, LSTMOptimizer(), 100, loss=summed_squares)
     options = {"meta_batch": 32, "lr": 5e-3, "anneal": True, "clip": 1.0, "seed": seed, "progress": False}
-    meta_train(trained_by, Quadratics(), 3000, estimator=Truncated(20), **options)
+    meta_train(trained_by, Quadratics(), 2100, estimator=Truncated(20), **options)
     return trained_by, Quadratics(), Quadratics()
 
 
@@ -149,7 +149,7 @@ def main() -> None:
             save_rule(RULES / f"{name}.npz", trained_by.rule, trained_on, seconds=round(trained_by.trained_seconds))
         if seed == 0 and options.what == "digits":
             for setting, (other, tunes, judges) in elsewhere(trained_by).items():
-                rows[setting] = judge(other, tunes, judges, 200 if other.steps < 1000 else 50, 64)
+                rows[setting] = judge(other, tunes, judges, *((200, 64) if other.steps < 1000 else (64, 32)))
                 print(f"  {setting}: {said(rows[setting])}", flush=True)
         save(f"learned_optimizers_{options.what}", rows)
 

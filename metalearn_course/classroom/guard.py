@@ -115,7 +115,8 @@ class Snapshot:
         self.members = value.copy() if isinstance(value, dict | list) else None
         self.copy: Any = None
         if isinstance(value, Tensor):
-            self.copy, self.gradient, self.needs_gradient = value.detach().clone(), value.grad, value.requires_grad
+            self.copy, self.needs_gradient = value.detach().clone(), value.requires_grad
+            self.gradient = value.grad if value.is_leaf else None  # asking others for theirs prints a warning
         elif isinstance(value, np.ndarray):
             self.copy = value.copy()
         elif isinstance(value, torch.nn.Module):
@@ -145,7 +146,8 @@ class Snapshot:
             if not _equal(self.value, self.copy):
                 self.value.data = self.copy
             if self.value.is_leaf:
-                self.value.grad = self.gradient
+                if self.value.is_leaf:
+                    self.value.grad = self.gradient
                 self.value.requires_grad_(self.needs_gradient)
         elif isinstance(self.value, np.ndarray) and not _equal(self.value, self.copy):
             self.value[...] = self.copy

@@ -174,16 +174,15 @@ class TrainedBy(MetaLearner):
 
 
 def _unless_diverged(run: Run, after: Trace, step: int) -> Run:
-    """The run after a step; or as it was, for good, if its weights left all bounds."""
+    """The run after a step; but its weights as they were, for good, if they left all bounds.
+
+    Gradients at bounded weights are finite, and so is what the rule makes of them: its state can go on.
+    """
     farthest = torch.stack([p.abs().amax() for p in after.params.values()]).amax()
     goes_on = (run.stopped < 0) & (farthest < _FAR)  # False for NaN
     stopped = torch.where(goes_on | (run.stopped >= 0), run.stopped, torch.full_like(run.stopped, step))
-
-    def choose(new: Any, old: Any) -> Any:
-        return torch.where(goes_on, new, old.detach())
-
-    params, state = torch.utils._pytree.tree_map(choose, (after.params, after.state), (run.params, run.state))
-    return Run(params, state, run.scales, stopped)
+    params = {k: torch.where(goes_on, p, run.params[k].detach()) for k, p in after.params.items()}
+    return Run(params, after.state, run.scales, stopped)
 
 
 __all__ = ["Run", "TrainedBy"]
