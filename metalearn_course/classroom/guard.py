@@ -146,8 +146,7 @@ class Snapshot:
             if not _equal(self.value, self.copy):
                 self.value.data = self.copy
             if self.value.is_leaf:
-                if self.value.is_leaf:
-                    self.value.grad = self.gradient
+                self.value.grad = self.gradient
                 self.value.requires_grad_(self.needs_gradient)
         elif isinstance(self.value, np.ndarray) and not _equal(self.value, self.copy):
             self.value[...] = self.copy
