@@ -377,6 +377,38 @@ def test_lesson_07_the_start_is_dragged_and_the_rate_moves_the_minimum(open_note
     lab.expect_clean()
 
 
+def test_lesson_08_the_step_of_training_is_scrubbed(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/08_learning_how_to_step.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Steps")
+    said = widget.locator(".ml-status")
+    words = said.inner_text()
+    move_slider(lab, widget, 3)
+    assert said.inner_text() != words
+    lab.screenshot("08_steps")
+    lab.expect_clean()
+
+
+def test_lesson_09_training_grows_until_its_loss_has_cliffs(open_notebook: Any) -> None:
+    lab = open_notebook("notebooks/09_when_you_cannot_backpropagate.ipynb")
+    lab.run_all()
+    lab.expect_clean()
+    widget = lab.widget("Cliffs")
+    said = widget.locator(".ml-status")
+    length, rate = (widget.locator("input[type=range]").nth(i) for i in (0, 1))
+    for slider, key in ((length, "End"), (rate, "Home")):
+        words = said.inner_text()
+        slider.scroll_into_view_if_needed()
+        slider.focus()
+        lab.page.keyboard.press(key)
+        lab.page.wait_for_function(
+            "([element, words]) => element.innerText !== words", arg=[said.element_handle(), words]
+        )
+    lab.screenshot("09_cliffs")
+    lab.expect_clean()
+
+
 TEXTS_OF_ALL_MOMENTS = """
 import json
 from metalearn_course.figures.meta_pieces import state_of
