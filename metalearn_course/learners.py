@@ -99,7 +99,8 @@ class FirstConvolution(nn.Module):
         patches = F.pad(x[:, 0], (1, 1, 1, 1)).unfold(1, 3, 1).unfold(2, 3, 1).reshape(-1, 9)  # (n * h * w, 9)
         filters = self.convolution.weight.flatten(1)
         mean = patches.mean(0)
-        covariance = (patches - mean).T @ (patches - mean) / len(patches)
+        centered = patches - mean
+        covariance = centered.T @ centered / len(patches)
         scale = self.norm.weight / (((filters @ covariance) * filters).sum(1) + self.norm.eps).sqrt()
         shift = self.norm.bias - scale * (filters @ mean)  # the convolution's own bias leaves with the mean
         scaled = (filters * scale[:, None]).view_as(self.convolution.weight)

@@ -289,3 +289,24 @@ def test_a_divergent_optimizee_is_counted_and_leaves_no_nan(estimator, capsys):
     meta_train(meta_learner, Always(), 6, meta_batch=2, estimator=estimator, progress=False)
     assert meta_learner.rule.phi.isfinite() and meta_learner.diverged > 0
     assert "trainings diverged and were stopped, the earliest at inner step" in capsys.readouterr().out
+
+
+def test_random_scaling_measures_each_weight_in_a_unit_of_its_own():
+    """theta = c theta': the loss is the same, gradient descent moves theta' by c times as much, theta by c^2."""
+    plain, scaled = (small_network(SGD(0.01), scaling=s, fresh_start=False) for s in (0.0, 1.5))
+    tasks, start = waves(), dict(plain.learner.named_parameters())
+    torch.manual_seed(0)
+    runs = scaled.begin(tasks)
+    for name, p in start.items():
+        torch.testing.assert_close(runs.params[name] * runs.scales[name], p.expand_as(runs.scales[name]))
+        assert (runs.scales[name].log().abs() <= 1.5).all() and runs.scales[name].log().std() > 0.3
+    _, after = scaled.segment(runs, tasks, 0, 1)
+    _, unscaled = plain.segment(plain.begin(tasks), tasks, 0, 1)
+    for name, p in start.items():
+        moved = after.params[name] * after.scales[name] - p
+        torch.testing.assert_close(moved, runs.scales[name] ** 2 * (unscaled.params[name] - p))
+    torch.testing.assert_close(scaled.adapt(one(tasks)), plain.adapt(one(tasks)))  # in use there is no scaling
+
+
+def one(tasks):
+    return Examples(tasks.support.x[0], tasks.support.y[0])
