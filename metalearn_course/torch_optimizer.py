@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -41,9 +41,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         with torch.no_grad():
             self.state["rule"], self._tree = tree_flatten(rule.init(self._copies()))
 
-    def step(  # type: ignore[override]  # without a closure there is no loss to return
-        self, closure: Callable[[], float] | None = None, *, loss: Tensor | float | None = None
-    ) -> None:
+    def step(self, closure: Any = None, *, loss: Tensor | float | None = None) -> Any:
         """One update of all parameters, in place. loss: its value, for rules that read it (`MetaLSTMGates`)."""
         kind = type(self.rule).__name__
         if closure is not None:

@@ -148,7 +148,10 @@ class _Run:
     history: History = field(default_factory=History)
 
     def carried_by(self, estimator: Estimator, batch: Task) -> Any:
-        """What the estimator left behind at the step before; anew at the first one; from a checkpoint, its leaves."""
+        """What the estimator left behind at the step before; anew at the first one.
+
+        A checkpoint holds no classes, so of a state with named tuples in it only the leaves; `init` gives them a form.
+        """
         if self.carried is None:
             with torch.random.fork_rng(devices=[], enabled=self.loaded is not None):
                 self.carried = estimator.init(self.meta_learner, batch)
@@ -168,7 +171,8 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "global_rng": torch.get_rng_state(),
-            "carried": self.loaded if self.carried is None else tree_leaves(self.carried),
+            "carried": self.carried if _is_plain(self.carried) else None,
+            "leaves": self.loaded if _is_plain(self.carried) else tree_leaves(self.carried),
             "losses": self.history.losses,
             "seconds": self.history.seconds,
         }
@@ -206,7 +210,7 @@ class _Run:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.generator.set_state(saved["generator"])
         torch.set_rng_state(saved["global_rng"])
-        self.step, self.loaded = saved["step"], saved["carried"]
+        self.step, self.carried, self.loaded = saved["step"], saved["carried"], saved.get("leaves")
         self.history = History(saved["losses"], saved["seconds"])
 
     @contextmanager
@@ -237,6 +241,14 @@ class _Run:
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
         return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **rules, **modules}
+
+
+def _is_plain(tree: Any) -> bool:
+    """Whether a state is made of dicts, lists, tuples and what is in them, with no class of its own."""
+    if isinstance(tree, (dict, list, tuple)):
+        parts = tree.values() if isinstance(tree, dict) else tree
+        return type(tree) in (dict, list, tuple) and all(_is_plain(part) for part in parts)
+    return True
 
 
 def _said(estimator: Estimator) -> str:
