@@ -12,7 +12,6 @@ estimate is the mean of 400 pairs, each interval (95%) that of 15 estimates.
 from __future__ import annotations
 
 import argparse
-import math
 import time
 
 import torch
@@ -31,6 +30,7 @@ from metalearn_course import (
     TruncatedES,
 )
 from metalearn_course.estimators import Estimator
+from metalearn_course.evaluation import half_width
 
 STEPS, TRUNCATION, RATE, SIGMA, PAIRS, ESTIMATES = 100, 10, 0.05, 0.01, 400, 15
 
@@ -78,7 +78,7 @@ def main() -> None:
             PES(TRUNCATION, SIGMA, PAIRS),
         ):
             each = torch.tensor([one_training(estimator, trained_by, task) for _ in range(ESTIMATES)])
-            mean, half = each.mean().item(), 1.96 * each.std().item() / math.sqrt(ESTIMATES)
+            mean, half = each.mean().item(), half_width(each)
             name = type(estimator).__name__
             share = half / abs(bias)
             print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .evaluation import Evaluation, evaluate
+from .evaluation import Evaluation, evaluate, half_width
 from .meta_learners.base import MetaLearner
 from .tasks.task import TaskDistribution, one_task
 
@@ -72,7 +71,7 @@ def compare(
 def _difference(scores: Tensor, reference: Tensor) -> tuple[float, float]:
     """The mean of paired differences and 1.96 standard errors."""
     each = scores - reference
-    return each.mean().item(), 1.96 * each.std().item() / math.sqrt(len(each))
+    return each.mean().item(), half_width(each)
 
 
 def _milliseconds(meta_learner: MetaLearner, tasks: TaskDistribution, seed: int) -> float:

@@ -97,7 +97,7 @@ def evaluate(
     per_task = torch.cat(scores)
     return Evaluation(
         mean=per_task.mean().item(),
-        interval=1.96 * per_task.std().item() / math.sqrt(episodes),
+        interval=half_width(per_task),
         per_task=per_task,
         protocol=f"{tasks.protocol}, {episodes} tasks",
         dependencies=dependencies(meta_learner, tasks),
@@ -151,7 +151,7 @@ def instance_accuracy(
             break
         per_episode = ((correct * here).sum(1) / here.sum(1))[has_some]
         mean.append(per_episode.mean().item())
-        interval.append(1.96 * per_episode.std().item() / math.sqrt(len(per_episode)))
+        interval.append(half_width(per_episode))
     return InstanceAccuracy(mean, interval, 1 / batch.classes.shape[-1])
 
 
@@ -188,6 +188,11 @@ def _curves(trained_by: TrainedBy, tasks: Task) -> Tensor:
         params, state = vmap(updated, in_dims=(0, 0, 0, None))(params, state, tasks, step)
         losses.append(vmap(judged)(params, tasks))
     return torch.stack(losses, dim=1)
+
+
+def half_width(values: Tensor) -> float:
+    """Of the 95% interval around the mean of `values` (n,): 1.96 standard errors."""
+    return 1.96 * values.std().item() / math.sqrt(len(values))
 
 
 def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:

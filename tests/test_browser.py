@@ -397,7 +397,7 @@ def test_lesson_09_training_grows_until_its_loss_has_cliffs(open_notebook: Any) 
     widget = lab.widget("Cliffs")
     said = widget.locator(".ml-status")
     length, rate = (widget.locator("input[type=range]").nth(i) for i in (0, 1))
-    for slider, key in ((length, "End"), (rate, "Home")):
+    for slider, key in ((length, "Home"), (length, "End"), (rate, "Home")):
         words = said.inner_text()
         slider.scroll_into_view_if_needed()
         slider.focus()

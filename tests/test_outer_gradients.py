@@ -13,11 +13,13 @@ from metalearn_course import (
     SGD,
     Backpropagation,
     EvolutionStrategies,
+    LSTMOptimizer,
     Momentum,
     Sinusoids,
     TrainedBy,
     Truncated,
     TruncatedES,
+    check_meta_learner,
     meta_train,
     mlp,
 )
@@ -289,6 +291,24 @@ def test_a_divergent_optimizee_is_counted_and_leaves_no_nan(estimator, capsys):
     meta_train(meta_learner, Always(), 6, meta_batch=2, estimator=estimator, progress=False)
     assert meta_learner.rule.phi.isfinite() and meta_learner.diverged > 0
     assert "trainings diverged and were stopped, the earliest at inner step" in capsys.readouterr().out
+
+
+def test_with_a_fixed_start_it_is_a_meta_learner_like_any_other(capsys):
+    check_meta_learner(lambda: TrainedBy(mlp(4, 5, 3), LSTMOptimizer(), 3, fresh_start=False, first_order=False))
+    assert capsys.readouterr().out == "TrainedBy passes check_meta_learner ✓\n"
+
+
+@pytest.mark.parametrize("estimator", [EvolutionStrategies(0.01, 3), TruncatedES(2, 0.01, 3), PES(2, 0.01, 3)])
+def test_both_of_a_pair_begin_from_the_same_fresh_weights(estimator):
+    """A rule that does nothing: without a common start the losses of a pair would differ, and the estimate not be 0."""
+
+    class Rests(Drift):
+        def update(self, params, grads, state, loss):
+            return {name: p + 0 * self.phi for name, p in params.items()}, state
+
+    torch.manual_seed(0)
+    gradient = one_training(estimator, TrainedBy(mlp(1, 4, 1), Rests(), 6, loss=F.mse_loss).double(), waves())
+    assert gradient["rule.phi"].item() == 0
 
 
 def test_random_scaling_measures_each_weight_in_a_unit_of_its_own():

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
+from ..evaluation import half_width
 from .palette import INK, LEARNED, LOSS, QUIET, STAR, WEIGHT
 from .picture import Picture, house_style, new_figure, number
 
@@ -384,7 +385,7 @@ def _interval(estimates: Tensor) -> tuple[float, float]:
     """The mean of independent estimates and the half-width of its 95% interval; a scalar has none."""
     if estimates.ndim == 0:
         return estimates.item(), 0.0
-    return estimates.mean().item(), 1.96 * estimates.std().item() / len(estimates) ** 0.5
+    return estimates.mean().item(), half_width(estimates)
 
 
 def _check(length: int, sigma: float, meta_loss: str, log_rate: float) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from .palette import INK, QUIET
 from .picture import BY_VALUE, Picture, house_style, new_figure, number
@@ -89,9 +90,9 @@ def cell_words(loss: float, best: float, is_best: bool) -> tuple[str, str]:
 def cell_color(loss: float, best: float) -> tuple[float, float, float]:
     """White at the best tuned loss, blue below it, orange above; gray where training diverged."""
     if math.isnan(loss):
-        return _rgb(_MISSING)
+        return to_rgb(_MISSING)
     if math.isinf(loss):
-        return _rgb(_FAILED)
+        return to_rgb(_FAILED)
     size = -1.0 if math.isinf(best) else math.log(_ratio(loss, best)) / math.log(_FULL)
     red, green, blue, _ = BY_VALUE(0.5 + 0.5 * min(1.0, max(-1.0, size)))
     return red, green, blue
@@ -110,8 +111,3 @@ def _luminance(color: tuple[float, float, float]) -> float:
 
 def _ratio(loss: float, best: float) -> float:
     return max(loss, _TINY) / max(best, _TINY)
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return red, green, blue

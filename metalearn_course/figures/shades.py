@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from .palette import INK, WEIGHT
 from .picture import Picture, house_style, new_figure
@@ -24,7 +25,7 @@ def matrix(values: Any, rows: Sequence[object], columns: Sequence[object], title
         raise ValueError(f"values have shape {array.shape}; the names say {(len(rows), len(columns))}.")
     fig = new_figure(1.6 + 0.5 * len(columns), 0.8 + 0.34 * len(rows))
     ax = fig.add_subplot()
-    white_to_blue = np.array([[1, 1, 1]]) + array[..., None].clip(0, 1) * (np.array(_rgb(WEIGHT)) - 1)
+    white_to_blue = np.array([[1, 1, 1]]) + array[..., None].clip(0, 1) * (np.array(to_rgb(WEIGHT)) - 1)
     ax.imshow(white_to_blue, aspect="auto")
     for (i, j), value in np.ndenumerate(array):
         if abs(value) >= _WRITTEN:
@@ -45,7 +46,3 @@ def matrix(values: Any, rows: Sequence[object], columns: Sequence[object], title
         for name, line in zip(rows, array, strict=True)
     ]
     return Picture(fig, f"{title + '. ' if title else ''}Table of shaded squares. {'; '.join(told)}.")
-
-
-def _rgb(color: str) -> list[float]:
-    return [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]

@@ -72,8 +72,10 @@ def _panel(ax: Axes, frames: dict[str, Any], k: int) -> None:
         dots = np.array(rule["dots"][k], dtype=float).reshape(-1, 2).T
         place, _, update = rule["actual"][k]
         ax.scatter(dots[0], dots[1], s=9, marker=marker, color=color, alpha=0.28, linewidths=0, zorder=1)
-        ax.plot(places, _array(rule["updates"][k]), **_stroke(rule), zorder=3)
-        ax.plot(*_array([place, update]), marker, color=color, markersize=6.5, markeredgecolor="white", zorder=5)
+        ax.plot(places, np.array(rule["updates"][k], float), **_stroke(rule), zorder=3)
+        ax.plot(
+            *np.array([place, update], float), marker, color=color, markersize=6.5, markeredgecolor="white", zorder=5
+        )
     ax.set(xlim=(places[0], places[-1]), ylim=(-reach, reach), ylabel="update")
     ax.set_xticks([place for place, _ in frames["ticks"]], [text for _, text in frames["ticks"]], fontsize=8)
     ax.set_yticks([-reach, 0, reach])
@@ -86,7 +88,7 @@ def _losses(ax: Axes, frames: dict[str, Any], marked: Sequence[int]) -> None:
     low, high = frames["range"]
     horizon, last = frames["horizon"], frames["last"]
     for line in frames["curves"]:
-        x, mean, below, above = (_array(line[part]) for part in ("steps", "mean", "low", "high"))
+        x, mean, below, above = (np.array(line[part], float) for part in ("steps", "mean", "low", "high"))
         ax.fill_between(x, below.clip(low / 10), above, color=line["color"], alpha=0.15, linewidth=0)
         ax.plot(x, mean, **_stroke(line), label=line["name"])
         at = np.isin(x, marked)
@@ -119,10 +121,6 @@ def _ending(ax: Axes, x: np.ndarray, mean: np.ndarray, color: str, high: float) 
         "diverged", at, xytext=(-7 if late else 7, 0), textcoords="offset points", ha="right" if late else "left",
         va="center", fontsize=8.5, color=INK, path_effects=[withStroke(linewidth=2.6, foreground="white")], zorder=6,
     )  # fmt: skip
-
-
-def _array(values: Sequence[float | None]) -> np.ndarray:
-    return np.array([np.nan if v is None else v for v in values])
 
 
 def _told(frames: dict[str, Any], shown: Sequence[int]) -> str:

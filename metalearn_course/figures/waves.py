@@ -84,9 +84,11 @@ def two_starts(frames: Mapping[str, Any], step: int) -> Picture:
     told = []
     for name, color, dash, marker in (("pooled", POOLED, "-", "s"), ("learned", LEARNED, (0, (7, 2)), "o")):
         label = f"{name} start"
-        axes[0].plot(x, _array(frames[name]["curves"][at]), color=color, linestyle=dash, linewidth=2.2, label=label)
+        axes[0].plot(
+            x, np.array(frames[name]["curves"][at], float), color=color, linestyle=dash, linewidth=2.2, label=label
+        )
         if known:
-            error = _array(frames[name]["error"])
+            error = np.array(frames[name]["error"], float)
             where = np.arange(len(error))
             axes[1].plot(where, error, color=color, linestyle=dash, marker=marker, markersize=4)
             axes[1].plot([at], error[[at]], marker, color=color, markersize=9, markeredgecolor="white", zorder=5)
@@ -117,7 +119,3 @@ def two_starts(frames: Mapping[str, Any], step: int) -> Picture:
 def _wave_axes(ax: Axes, reach: float) -> None:
     ax.set(xlim=(-5.15, 5.15), ylim=(-1.08 * reach, 1.08 * reach), xlabel="x", ylabel="y")
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
-
-
-def _array(values: Sequence[float | None]) -> np.ndarray:
-    return np.array([np.nan if v is None else v for v in values])
