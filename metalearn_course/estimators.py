@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import torch
@@ -89,7 +90,7 @@ class Truncated:
 
     Each call goes on where the one before left a stack of trainings, detached, and begins anew on fresh tasks when
     their horizon is reached. The gradients of all segments add up to the exact one, but for all that an early step does
-    to later segments: that is the bias.
+    to later segments: that is the bias. With a "final" meta-loss only the last segment has a gradient.
     """
 
     def __init__(self, truncation: int) -> None:
@@ -102,30 +103,31 @@ class Truncated:
     def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
         trains, first = _trains(self, meta_learner, self.truncation), int(s["step"])
         if first == 0:
-            s = {"tasks": tasks, "runs": trains.begin(tasks)}
+            s = {"tasks": tasks, "runs": _with(trains, phi, "begin", tasks)}
         steps = min(self.truncation, trains.steps - first)
         losses, runs = _with(trains, phi, "segment", s["runs"], s["tasks"], first, steps)
         grads = _gradient(trains, phi, trains.share(losses, first).mean())
         runs, after = _detached(runs), (first + steps) % trains.steps
         if after == 0:
             trains.count(runs)
-        return grads, losses.detach().mean(-1), {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after)}
+        s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after)}
+        return grads, trains.meta_losses(losses.detach()), s
 
 
 class EvolutionStrategies:
     """The gradient of the smoothed meta-loss, from values alone (Rechenberg, 1973; Salimans et al., 2017).
 
     phi is perturbed by d = sigma z, z standard normal, and by -d, `pairs` times; the estimate is the mean of
-    d (L(phi + d) - L(phi - d)) / (2 sigma^2). Unbiased for E[L(phi + d)]; no derivative of anything is asked for, so it
-    makes no difference how long a training is or how rough. Both members of a pair meet the same tasks and the same
-    random numbers.
+    d (L(phi + d) - L(phi - d)) / (2 sigma^2). Unbiased for the gradient of E[L(phi + d)]; no derivative of anything is
+    asked for, so it makes no difference how long a training is or how rough. Both members of a pair meet the same tasks
+    and the same random numbers. Trainings of a `TrainedBy` that diverge are stopped and counted, as ever.
     """
 
     truncation: int | None = None
     persistent = False
 
     def __init__(self, sigma: float = 0.01, pairs: int = 8) -> None:
-        if not sigma > 0:
+        if not 0 < sigma < math.inf:
             raise ValueError(f"sigma={sigma}; perturbations need a size above 0. Raise sigma, 0.01 for example.")
         self.sigma = sigma
         self.pairs = _positive("pairs", pairs)
@@ -134,36 +136,42 @@ class EvolutionStrategies:
         if self.truncation is None:
             return ()
         trains = _trains(self, meta_learner, self.truncation)
-        zeros = {name: p.new_zeros(self.pairs, *p.shape) for name, p in trains.named_parameters() if p.requires_grad}
-        return {"tasks": tasks, "runs": self._begin(trains, tasks), "step": torch.tensor(0), "sum": zeros}
+        phi = {name: p.detach() for name, p in trains.named_parameters() if p.requires_grad}
+        members = {name: p.expand(2 * self.pairs, *p.shape) for name, p in phi.items()}
+        zeros = {name: p.new_zeros(self.pairs, *p.shape) for name, p in phi.items()}
+        return {"tasks": tasks, "runs": _begun(trains, members, tasks), "step": torch.tensor(0), "sum": zeros}
 
     def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
         d = {name: self.sigma * torch.randn(self.pairs, *p.shape).to(p) for name, p in phi.items()}
-        both = {name: torch.cat([p + d[name], p - d[name]]).detach() for name, p in phi.items()}
+        members = {name: torch.cat([p + d[name], p - d[name]]).detach() for name, p in phi.items()}
         with torch.no_grad():
-            if self.truncation is None:
-                losses = vmap(lambda phi: functional_call(meta_learner, phi, (tasks,)), randomness="same")(both)
-                return self._estimate(losses, d), losses.mean(0), s
-            trains, first = _trains(self, meta_learner, self.truncation), int(s["step"])
-            if first == 0:
-                s = self.init(trains, tasks)
-            steps = min(self.truncation, trains.steps - first)
+            if isinstance(meta_learner, TrainedBy):
+                return self._segment(meta_learner, members, d, tasks, s)
+            losses = vmap(lambda phi: functional_call(meta_learner, phi, (tasks,)), randomness="same")(members)
+            return self._estimate(losses, d), losses.mean(0), s
 
-            def segment(phi: Params, runs: Any) -> tuple[Tensor, Any]:
-                return _with(trains, phi, "segment", runs, s["tasks"], first, steps)
+    def _segment(
+        self, trains: TrainedBy, members: Params, d: Params, tasks: Task, s: Any
+    ) -> tuple[Params, Tensor, Any]:
+        """The next `truncation` inner steps of all members' trainings; without a truncation, all of them."""
+        length, first = self.truncation or trains.steps, int(s["step"]) if s else 0
+        _trains(self, trains, length)
+        if first == 0:
+            zeros = {name: torch.zeros_like(each) for name, each in d.items()}
+            s = {"tasks": tasks, "runs": _begun(trains, members, tasks), "sum": zeros}
+        steps = min(length, trains.steps - first)
 
-            losses, runs = vmap(segment)(both, s["runs"])
-            total = {name: s["sum"][name] + d[name] for name in d} if self.persistent else d
-            grads = self._estimate(trains.share(losses, first), total)
-            after = (first + steps) % trains.steps
-            if after == 0:
-                trains.count(runs)
-            s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after), "sum": total}
-            return grads, losses.mean((0, -1)), s
+        def segment(phi: Params, runs: Any) -> tuple[Tensor, Any]:
+            return _with(trains, phi, "segment", runs, s["tasks"], first, steps)
 
-    def _begin(self, trains: TrainedBy, tasks: Task) -> Any:
-        """Runs of shape (2 * pairs, tasks, ...): the members of all pairs begin alike, and go their ways."""
-        return tree_map(lambda t: t.detach().expand(2 * self.pairs, *t.shape).clone(), trains.begin(tasks))
+        losses, runs = vmap(segment, randomness="same")(members, s["runs"])
+        total = {name: s["sum"][name] + d[name] for name in d} if self.persistent else d
+        grads = self._estimate(trains.share(losses, first), total)
+        after = (first + steps) % trains.steps
+        if after == 0:
+            trains.count(runs)
+        s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after), "sum": total}
+        return grads, trains.meta_losses(losses).mean(0), () if self.truncation is None else s
 
     def _estimate(self, losses: Tensor, d: Params) -> Params:
         """losses: (2 * pairs, tasks); d: perturbations (pairs, ...)."""
@@ -176,7 +184,8 @@ class TruncatedES(EvolutionStrategies):
     """Evolution strategies on a segment of `truncation` inner steps at a time, with fresh perturbations for each.
 
     Cheaper than whole trainings and less noisy; and biased as truncated backpropagation is: what an early step does to
-    later segments is not seen.
+    later segments is not seen. Each member goes on from its own training, so that `PES` differs in one line. (In
+    algorithm 1 of Vicol et al., 2021, all go on from one unperturbed training: the same mean, less noise.)
     """
 
     def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
@@ -208,13 +217,18 @@ def _with(meta_learner: MetaLearner, phi: Params, method: str, *arguments: Any) 
     return functional_call(_Method(meta_learner), {f"owner.{k}": p for k, p in phi.items()}, (method, *arguments))
 
 
+def _begun(trains: TrainedBy, members: Params, tasks: Task) -> Any:
+    """Runs of shape (members, tasks, ...): all begin from the same fresh weights, and go their ways."""
+    return vmap(lambda phi: _with(trains, phi, "begin", tasks), randomness="same")(members)
+
+
 def _detached(tree: Any) -> Any:
     return tree_map(lambda t: t.detach(), tree)
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise ValueError(f"{name}={value}; expected at least 1.")
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}={value}; expected at least 1, a whole number. Raise {name}.")
     return value
 
 

@@ -16,6 +16,7 @@ from torch.func import vmap
 from .meta_learners.base import MetaLearner
 from .meta_learners.reader import Reader
 from .meta_learners.trained_by import TrainedBy
+from .seeds import FRESH, PROBLEMS, stream
 from .tasks.task import Examples, Task, TaskDistribution, check_tasks
 from .update_rules import Params, unroll
 
@@ -79,16 +80,16 @@ def evaluate(
 ) -> Evaluation:
     """Adapt to each of `episodes` tasks and judge the answers to its queries by `metric`, in eval mode.
 
-    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. They go
-    through in chunks, to bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not
-    independent.
+    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. Take another
+    seed than in meta-training: of generated tasks the same seed draws the same ones. Tasks go through in chunks, to
+    bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not independent.
     """
     if episodes < 2:
         raise ValueError(f"episodes={episodes}; an interval over tasks needs at least 2.")
     generator = torch.Generator().manual_seed(seed)
     scores, not_finite = [], 0
     with _mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(stream(seed, FRESH))
         for size in _chunks(episodes):
             batch = tasks.sample(size, generator)
             answers = predictions(meta_learner, batch)
@@ -137,7 +138,7 @@ def instance_accuracy(
         return logits.argmax(-1) == examples.y, before
 
     with _mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(stream(seed, FRESH))
         for size in _chunks(episodes):
             batch = tasks.sample(size, generator)
             for kept, part in zip((right, seen), reader.over_tasks(sequence, batch), strict=True):
@@ -158,14 +159,15 @@ def instance_accuracy(
 def curves(trained_by: TrainedBy, tasks: TaskDistribution, *, problems: int = 1000, seed: int = 1) -> Tensor:
     """The query loss before and after every step of `problems` trainings: (problems, steps + 1).
 
-    What `seed` is for: two rules with the same seed meet the same problems and begin from the same weights. A training
+    What `seed` is for: two rules with the same seed meet the same problems and begin from the same weights. These are
+    never the problems of meta-training, whatever its seed. A training
     that diverges is followed wherever it goes; what is not a number counts as infinite.
     """
     if problems < 2:
         raise ValueError(f"problems={problems}; a mean over problems with an interval needs at least 2.")
-    generator, parts = torch.Generator().manual_seed(seed), []
+    generator, parts = torch.Generator().manual_seed(stream(seed, PROBLEMS)), []
     with _mode(trained_by), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(stream(seed, FRESH))
         for size in _chunks(problems, _PROBLEMS):
             parts.append(_curves(trained_by, tasks.sample(size, generator)))
     return torch.cat(parts).nan_to_num(nan=torch.inf, posinf=torch.inf)

@@ -53,6 +53,12 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
     kind = type(rule).__name__
     if kind not in _KINDS:
         raise TypeError(f"{kind} is no learned rule of this course; expected one of {', '.join(_KINDS)}.")
+    if not trained_on.strip():
+        raise ValueError("trained_on is empty; say in words on which problems the rule was trained.")
+    if broken := [name for name, v in rule.state_dict().items() if not v.isfinite().all()]:
+        raise ValueError(
+            f"{broken[0]} of this {kind} holds numbers that are not finite. Save one that was trained well."
+        )
     if taken := [name for name in about if name in _KEYS]:
         raise ValueError(f"{taken[0]!r} is written by save_rule itself. Give your remark another name.")
     text = json.dumps(  # keys in their order: that of a rule's parameters is one of its options

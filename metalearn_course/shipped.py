@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with np.load(path) as file:
             about = json.loads(str(file["about"]))
             arrays = {k: torch.from_numpy(file[k]) for k in file.files if k != "about"}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path.name} is damaged ({error}). {_ADVICE.format(name=name)}") from None
     if about.get("version") != WEIGHTS_VERSION:
         raise ValueError(

@@ -21,7 +21,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     One state belongs to all parameters together. So a parameter whose grad is None is not left out, as torch.optim
     would: its gradient is zero, and a learned rule may move it all the same. What is frozen (requires_grad=False)
     stays. There is one group of parameters, and its rate is the rule's. `state_dict` holds the rule's state and not its
-    phi, for which there is `save_rule`.
+    phi, for which there is `save_rule`. torch's schedulers look for a rate in the group, and there is none.
     """
 
     state: Any  # of the rule: the tensors of its tree
@@ -29,6 +29,8 @@ class TorchOptimizer(torch.optim.Optimizer):
     def __init__(
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Mapping[str, Tensor], rule: UpdateRule
     ) -> None:
+        if isinstance(rule, type) or not hasattr(rule, "update"):
+            raise TypeError(f"rule={rule!r} is no update rule; expected one such as SGD(0.1) or learned_rule(...).")
         given = list(params.items() if isinstance(params, Mapping) else params)
         if any(isinstance(p, dict) for p in given):
             raise ValueError("TorchOptimizer takes one group of parameters. Give it model.named_parameters().")
@@ -40,6 +42,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         self.rule = rule
         with torch.no_grad():
             self.state["rule"], self._tree = tree_flatten(rule.init(self._copies()))
+        self._refuse_other_dtypes()
 
     def step(self, closure: Any = None, *, loss: Tensor | float | None = None) -> Any:
         """One update of all parameters, in place. loss: its value, for rules that read it (`MetaLSTMGates`)."""
@@ -67,6 +70,10 @@ class TorchOptimizer(torch.optim.Optimizer):
                     p.copy_(params[name])
             self.state["rule"] = tree_leaves(state)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copy.deepcopy and pickle take along."""
+        return super().__getstate__() | {"rule": self.rule, "_tree": self._tree}
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Refused: one rule, one state, one group."""
         if self.param_groups:
@@ -75,6 +82,8 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from another run's `state_dict()`, bit for bit. The model's own state is loaded beside it."""
+        if not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError(f"{[*state_dict]} are no keys of an optimizer's state. Give what state_dict() returned.")
         mine, its = _fingerprint(self.state_dict()), _fingerprint(state_dict)
         for what in mine:
             if its[what] != mine[what]:
@@ -83,6 +92,17 @@ class TorchOptimizer(torch.optim.Optimizer):
                     f"Load what the same rule left behind on the same model."
                 )
         super().load_state_dict(state_dict)
+
+    def _refuse_other_dtypes(self) -> None:
+        """A rate alone multiplies numbers of any kind; a network reads its own kind only."""
+        rule = self.rule if isinstance(self.rule, torch.nn.Module) else torch.nn.Module()
+        kinds = {p.dtype for p in rule.parameters() if p.ndim > 0}
+        for name, p in self._named().items():
+            if kinds and p.dtype not in kinds:
+                raise ValueError(
+                    f"{name} is {p.dtype}; {type(rule).__name__} computes in {', '.join(map(str, kinds))}. "
+                    f"Convert one of them, as in rule.to({p.dtype}) or model.float()."
+                )
 
     def _named(self) -> Params:
         group = self.param_groups[0]
@@ -100,4 +120,5 @@ def _fingerprint(state_dict: dict[str, Any]) -> dict[str, Any]:
         "rule": group.get("rule"),
         "parameters": group.get("param_names"),
         "shapes": [tuple(x.shape) for x in state_dict["state"].get("rule", [])],
+        "dtypes": [x.dtype for x in state_dict["state"].get("rule", [])],
     }

@@ -19,10 +19,11 @@ from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
 from .estimators import Backpropagation, Estimator
 from .meta_learners.base import MetaLearner
+from .seeds import FRESH, stream
 from .tasks.task import Task, TaskDistribution, one_task, stack_tasks
 from .update_rules import Params
 
-_FORMAT = 1
+_FORMAT = 2
 _SAVE_EVERY = 500
 
 
@@ -52,11 +53,12 @@ def meta_train(
 ) -> History:
     """Minimize the mean objective over `tasks` by `steps` steps of Adam, each on a fresh batch of `meta_batch` tasks.
 
-    anneal: let the rate `lr` fall linearly to 0. clip: the largest norm that the outer gradient may have; longer ones
-    are shortened to it. checkpoint: a file to save to, and to resume from when it exists;
-    a resumed run continues bit for bit. snapshots: numbers of steps, 0 being the start, after which to keep a copy of
-    the state, for pictures. An interrupt stops after the current step and keeps what was learned. A loss
-    or gradient that is not finite raises FloatingPointError and leaves everything as of the last good step.
+    An estimator of segments takes a fresh batch when its trainings have come to their end. anneal: let the rate `lr`
+    fall linearly to 0. clip: the largest norm that the outer gradient may have; longer ones are shortened to it.
+    checkpoint: a file to save to, and to resume from when it exists; a resumed run continues bit for bit. snapshots:
+    numbers of steps, 0 being the start, after which to keep a copy of the state, for pictures. An interrupt stops
+    after the current step and keeps what was learned. A loss or gradient that is not finite raises FloatingPointError
+    and leaves everything as of the last good step.
     """
     if steps < 0 or meta_batch < 1:
         raise ValueError(f"steps={steps}, meta_batch={meta_batch}; expected steps >= 0 and meta_batch >= 1.")
@@ -81,7 +83,7 @@ def meta_train(
     path = None if checkpoint is None else Path(checkpoint)
     modes = {module: module.training for module in meta_learner.modules()}
     with torch.random.fork_rng(devices=[]), _deferred_interrupt() as interrupted:
-        torch.manual_seed(seed)
+        torch.manual_seed(stream(seed, FRESH))
         if path is not None and path.exists():
             run.load(path)
             if run.step > steps:
@@ -102,7 +104,8 @@ def meta_train(
                     batch = tasks.sample(meta_batch, run.generator)
                     carried = run.carried_by(estimator, batch)
                     grads, losses, carried = estimator.step(meta_learner, phi, batch, carried)
-                    _refuse_nonfinite(meta_learner, phi, batch, grads, losses, run.step)
+                    whole = not (isinstance(carried, dict) and "tasks" in carried)  # or a segment, of another batch
+                    _refuse_nonfinite(meta_learner, phi, batch, grads, losses, run.step, whole)
                 run.carried = carried
                 for key, p in phi.items():
                     p.grad = grads[key]
@@ -230,17 +233,27 @@ class _Run:
 
     def _fingerprint(self) -> dict[str, Any]:
         shapes = {name: list(t.shape) for name, t in self.meta_learner.state_dict().items()}
-        options = {
-            name: value
-            for name, value in vars(self.meta_learner).items()
-            if isinstance(value, (bool, int, float, str))
-            and name not in ("training", "ways", "trained_seconds")
-            and name[0] != "_"
-        }
+        owners = {f"{name}." if name else "": module for name, module in self.meta_learner.named_modules()}
+        options = {f"{owner}{k}": v for owner, module in owners.items() for k, v in _options(module).items()}
         rules = {name: repr(value) for name, value in vars(self.meta_learner).items() if is_dataclass(value)}
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
         return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **rules, **modules}
+
+
+def _options(module: torch.nn.Module) -> dict[str, Any]:
+    """What a module was made with: its numbers and words, and those of its buffers that are in no state_dict.
+
+    Modules of torch say so themselves, in their repr.
+    """
+    if type(module).__module__.startswith("torch."):
+        return {}
+    numbers = {k: b.tolist() for k, b in module.named_buffers(recurse=False) if k in module._non_persistent_buffers_set}
+    return numbers | {
+        k: v
+        for k, v in vars(module).items()
+        if isinstance(v, (bool, int, float, str)) and k not in ("training", "ways", "trained_seconds") and k[0] != "_"
+    }
 
 
 def _is_plain(tree: Any) -> bool:
@@ -262,15 +275,21 @@ def _state(meta_learner: MetaLearner) -> Params:
 
 
 def _refuse_nonfinite(
-    meta_learner: MetaLearner, phi: Params, tasks: Task, grads: Params, losses: Tensor, step: int
+    meta_learner: MetaLearner, phi: Params, tasks: Task, grads: Params, losses: Tensor, step: int, whole: bool
 ) -> None:
-    """Stop before the update that would spread a NaN, and name the step, the task and the inner step it came from."""
+    """Stop before the update that would spread a NaN, and name the step, the task and the inner step it came from.
+
+    whole: whether a step is the whole work on `tasks`, so that it can be done again to look closer.
+    """
     what, bad = "loss", (~losses.isfinite()).nonzero().flatten().tolist()
     if not bad and torch.nn.utils.get_total_norm(list(grads.values())).isfinite():
         return
     if not bad:
-        what, bad = "gradient", [i for i in range(len(losses)) if not _finite_gradient(meta_learner, phi, tasks, i)]
-    where = f"task {bad[0]} of the batch{_inner_step(meta_learner, tasks, bad[0])}" if bad else "no single task"
+        what, tried = "gradient", range(len(losses)) if whole else ()
+        bad = [i for i in tried if not _finite_gradient(meta_learner, phi, tasks, i)]
+    where = "no single task" if whole else "a segment of its trainings"
+    if bad:
+        where = f"task {bad[0]} of the batch{_inner_step(meta_learner, tasks, bad[0]) if whole else ''}"
     raise FloatingPointError(
         f"{type(meta_learner).__name__}: the {what} is not finite at step {step}, from {where}. The parameters of the "
         f"step before are kept. Lower the inner or the outer rate, or look at that task's data."

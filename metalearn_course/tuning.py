@@ -12,7 +12,7 @@ from .tasks.task import TaskDistribution
 from .update_rules import UpdateRule
 
 _NEAR = 1.4 * (1 + 1e-9)  # how far apart the best value and its neighbors may be, with room for rounding
-_HELD_OUT = 1  # the seed that evaluate and curves draw their problems from
+_HELD_OUT = 1  # the seed that curves draws its problems from
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def tune(
 
     A value's loss is the mean query loss after the last of `trainer`'s steps, over `problems` problems that `seed`
     draws: the same problems and the same fresh weights for every value and every rule. They are not the held-out ones:
-    `curves` and `evaluate` draw theirs from other seeds (1, which is refused here). A loss that is not finite is
+    those `curves` draws from seed 1, if not told otherwise, which is refused here. A loss that is not finite is
     infinitely bad, even if a single problem made it so; of equal losses the smallest value counts as best.
 
     After all of `grid`, positive numbers, come values that depend on the losses so far. While the best lies at an edge,
@@ -62,7 +62,7 @@ def tune(
     if not isinstance(trainer, TrainedBy):
         raise TypeError(f"trainer is a {type(trainer).__name__}; expected a TrainedBy, whose rule will be replaced.")
     if seed == _HELD_OUT:
-        raise ValueError(f"seed={seed} draws the held-out problems of evaluate and curves. Tune on others: seed=1000.")
+        raise ValueError(f"seed={seed} draws the held-out problems of curves. Tune on others: seed=1000.")
     given = list(grid)
     values = sorted({float(value) for value in given})
     if len(values) < 2 or not all(0 < value < math.inf for value in values):

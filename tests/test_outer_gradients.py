@@ -14,7 +14,11 @@ from metalearn_course import (
     Backpropagation,
     EvolutionStrategies,
     LSTMOptimizer,
+    MetaLearner,
+    MetaLSTMGates,
+    MLPOptimizer,
     Momentum,
+    Quadratics,
     Sinusoids,
     TrainedBy,
     Truncated,
@@ -23,7 +27,8 @@ from metalearn_course import (
     meta_train,
     mlp,
 )
-from metalearn_course.tasks.task import Examples, Task
+from metalearn_course.tasks import summed_squares
+from metalearn_course.tasks.task import Examples, Task, one_task
 
 PHI, T = 0.3, 6
 
@@ -79,9 +84,13 @@ def drifting(rule=None, **options):
     return TrainedBy(one_weight(), rule or Drift(), T, loss=F.mse_loss, fresh_start=False, **options)
 
 
+def phi_of(meta_learner):
+    return {name: p for name, p in meta_learner.named_parameters() if p.requires_grad}
+
+
 def one_training(estimator, meta_learner, tasks):
     """The sum of the gradients of all segments of one training."""
-    phi = {name: p for name, p in meta_learner.named_parameters() if p.requires_grad}
+    phi = phi_of(meta_learner)
     truncation = getattr(estimator, "truncation", None) or meta_learner.steps
     s, total = estimator.init(meta_learner, tasks), None
     for _ in range(math.ceil(meta_learner.steps / truncation)):
@@ -182,11 +191,16 @@ def test_truncated_es_is_biased_as_truncated_backpropagation_is():
 def test_antithetic_pairs_are_exact_on_a_line():
     """L = phi . a: the estimate is the mean of z (z . a), and its exact value is known from the same z."""
 
-    class Line(TrainedBy):
-        def forward(self, tasks):
-            return (3 * self.rule.phi).expand(2)
+    class Line(MetaLearner):
+        def __init__(self):
+            super().__init__()
+            self.phi = nn.Parameter(torch.tensor(PHI, dtype=torch.float64))
 
-    line = Line(one_weight(), Drift(), T, fresh_start=False)
+        def objective(self, task):
+            return 3 * self.phi
+
+    line = Line()
+    line.steps = 1
     torch.manual_seed(3)
     (gradient,) = one_training(EvolutionStrategies(0.05, 1000), line, squared()).values()
     torch.manual_seed(3)
@@ -255,6 +269,11 @@ def test_training_by_truncated_backpropagation_learns_a_rate():
     ("make", "message"),
     [
         (lambda: Truncated(0), "truncation=0; expected at least 1"),
+        (lambda: Truncated(1.5), "truncation=1.5; expected at least 1, a whole number"),
+        (lambda: EvolutionStrategies(sigma=math.inf), "sigma=inf; perturbations need a size above 0"),
+        (lambda: drifting(scaling=-1.0), "scaling=-1.0; expected 0, for none, or a positive number"),
+        (lambda: drifting(scaling=math.nan), "scaling=nan; expected 0, for none, or a positive number"),
+        (lambda: drifting().by(Drift(), steps=2.5), "steps=2.5; a training needs a horizon of at least 1"),
         (lambda: PES(0), "truncation=0; expected at least 1"),
         (lambda: EvolutionStrategies(sigma=0), "sigma=0; perturbations need a size above 0"),
         (lambda: EvolutionStrategies(pairs=0), "pairs=0; expected at least 1"),
@@ -271,26 +290,217 @@ def test_bad_input_is_named(make, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_what_is_no_rule_is_refused_by_name():
+    for rule in (0.1, SGD):
+        with pytest.raises(TypeError, match="is no update rule; expected one such as SGD"):
+            drifting(rule)
+
+
 def test_what_has_no_segments_is_refused_by_name():
     maml = MAML(mlp(1, 4, 1), loss=F.mse_loss).double()
     with pytest.raises(TypeError, match="Truncated cuts a training into segments; MAML has none"):
         Truncated(2).init(maml, waves())
 
 
-class Explodes(Drift):
-    """Multiplies the weight by 1e3 from step 2 on where the support label says so."""
+FINAL = T * 2 * T * PHI  # the gradient of (T phi)^2 where all T steps are seen; K of them in a segment: 2 T PHI K
+
+
+@pytest.mark.parametrize(("truncation", "seen"), [(2, 2), (4, 2), (6, 6)])
+def test_by_the_final_loss_only_the_last_segment_has_a_gradient(truncation, seen):
+    """With 4 of 6 steps the last segment has 2."""
+    meta_learner = drifting(meta_loss="final")
+    gradient = one_training(Truncated(truncation), meta_learner, squared())["rule.phi"].item()
+    torch.testing.assert_close(gradient, FINAL * seen / T)
+    _, losses, _ = Truncated(6).step(meta_learner, phi_of(meta_learner), squared(), {"step": 0})
+    torch.testing.assert_close(losses.item(), (T * PHI) ** 2)  # what is reported is what is minimized
+
+
+def test_pes_is_unbiased_for_the_final_loss():
+    torch.manual_seed(0)
+    meta_learner, estimator = drifting(meta_loss="final"), PES(4, 0.1, 500)
+    each = [one_training(estimator, meta_learner, squared())["rule.phi"] for _ in range(40)]
+    mean, half = interval(torch.stack(each))
+    assert abs(mean - FINAL) < 1.5 * half and half < 0.05 * FINAL
+
+
+@pytest.mark.parametrize("trainings", [1, 2, 5])
+def test_the_sum_of_perturbations_begins_again_with_every_training(trainings):
+    """After its 3 segments its standard deviation is sigma times the root of 3, in whichever training."""
+    torch.manual_seed(0)
+    meta_learner, estimator = drifting(), PES(2, 0.1, 5000)
+    s, phi = estimator.init(meta_learner, squared()), phi_of(meta_learner)
+    for _ in range(3 * trainings):
+        _, _, s = estimator.step(meta_learner, phi, squared(), s)
+    assert s["sum"]["rule.phi"].std().item() == pytest.approx(0.1 * math.sqrt(3), rel=0.05)
+
+
+@pytest.mark.parametrize("estimator", [Truncated(2), TruncatedES(2, 1e-4, 4), PES(2, 1e-4, 4)])
+def test_a_training_keeps_its_tasks_to_its_end(estimator):
+    """Tasks of other steps are loss for a training under way: their y is 100."""
+    torch.manual_seed(0)
+    meta_learner = drifting()
+    phi, s = phi_of(meta_learner), estimator.init(meta_learner, squared())
+    other = squared()
+    other.query.y.add_(100)
+    for first in range(0, T, 2):
+        _, losses, s = estimator.step(meta_learner, phi, squared() if first == 0 else other, s)
+        by_hand = sum(((first + k) * PHI) ** 2 for k in (1, 2)) / 2
+        assert losses.item() == pytest.approx(by_hand, rel=1e-2)
+
+
+def test_mini_batches_go_on_across_segments():
+    meta_learner = small_network(SGD(0.05), batch=2, fresh_start=False)
+    runs, tasks = meta_learner.begin(waves()), waves()
+    whole, _ = meta_learner.segment(runs, tasks, 0, 5)
+    first, runs = meta_learner.segment(runs, tasks, 0, 3)
+    second, _ = meta_learner.segment(runs, tasks, 3, 2)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+
+
+class StartsAtPhi(Drift):
+    """What accumulates begins at phi itself: theta is (1 + t) phi after t steps."""
+
+    def init(self, params):
+        return {name: torch.zeros_like(p) + self.phi for name, p in params.items()}
 
     def update(self, params, grads, state, loss):
-        jump = torch.where(loss > 0.5, 1e30, 0.0)
+        state = {name: s + self.phi for name, s in state.items()}
+        return {name: s + 0 * params[name] for name, s in state.items()}, state
+
+
+@pytest.mark.parametrize("estimator", [EvolutionStrategies(0.1, 2000), TruncatedES(6, 0.1, 2000), PES(2, 0.1, 2000)])
+def test_evolution_strategies_see_a_rule_that_begins_at_its_phi(estimator):
+    torch.manual_seed(0)
+    exact = sum(2 * (1 + t) ** 2 * PHI for t in range(1, T + 1)) / T
+    each = [one_training(estimator, drifting(StartsAtPhi()), squared())["rule.phi"] for _ in range(20)]
+    mean, half = interval(torch.stack(each))
+    assert abs(mean - exact) < 1.5 * half and half < 0.05 * exact
+
+
+def test_truncation_begins_at_the_phi_it_is_given():
+    meta_learner = drifting(StartsAtPhi())
+    phi = {"rule.phi": torch.tensor(0.5, dtype=torch.float64, requires_grad=True)}
+    grads, losses, _ = Truncated(1).step(meta_learner, phi, squared(), {"step": 0})
+    torch.testing.assert_close((losses.item(), grads["rule.phi"].item()), (1.0, 2 * 1 * 2 / T))
+
+
+class Explodes(Drift):
+    """Throws the weight far away at the step after its loss went over 0.3: at theta = 0.6, after two steps of 0.3."""
+
+    def update(self, params, grads, state, loss):
+        jump = torch.where(loss > 0.3, 1e30, 0.0)
         return {name: p + self.phi + jump * grads[name] for name, p in params.items()}, state
 
 
-@pytest.mark.parametrize("estimator", [Backpropagation(), Truncated(3), PES(3, 0.01, 4)])
+@pytest.mark.parametrize(
+    "estimator",
+    [Backpropagation(), Truncated(3), EvolutionStrategies(0.01, 4), TruncatedES(3, 0.01, 4), PES(3, 0.01, 4)],
+)
 def test_a_divergent_optimizee_is_counted_and_leaves_no_nan(estimator, capsys):
     meta_learner = drifting(Explodes(), first_order=False)
     meta_train(meta_learner, Always(), 6, meta_batch=2, estimator=estimator, progress=False)
     assert meta_learner.rule.phi.isfinite() and meta_learner.diverged > 0
-    assert "trainings diverged and were stopped, the earliest at inner step" in capsys.readouterr().out
+    assert "trainings diverged and were stopped, the earliest at inner step 2" in capsys.readouterr().out
+
+
+class ExplodesOnce(Drift):
+    """At its third step; what it would do afterwards is harmless."""
+
+    def init(self, params):
+        return torch.zeros(())
+
+    def update(self, params, grads, state, loss):
+        jump = torch.where(state == 2, 1e30, 0.0)
+        return {name: p + self.phi + jump for name, p in params.items()}, state + 1
+
+
+def test_a_stopped_training_stays_where_it_was_and_has_no_gradient():
+    """theta is 0.3, 0.6, and 0.6 for good: nothing of later losses runs back."""
+    meta_learner = drifting(ExplodesOnce(), first_order=False)
+    losses, runs = meta_learner.segment(meta_learner.begin(squared()), squared(), 0, T)
+    torch.testing.assert_close(losses[0].detach(), torch.tensor([0.09, *[0.36] * 5], dtype=torch.float64))
+    assert runs.stopped.tolist() == [2]
+    gradient = one_training(Backpropagation(), meta_learner, squared())["rule.phi"].item()
+    torch.testing.assert_close(gradient, (2 * PHI + 2 * 4 * PHI) / T)
+
+
+def test_what_a_rule_makes_of_a_huge_gradient_does_not_run_back():
+    """Its square overflows: on the way back infinity times zero would be NaN."""
+
+    class Squares(Drift):
+        def update(self, params, grads, state, loss):
+            return {name: p + self.phi * (1 + grads[name].square()) for name, p in params.items()}, state
+
+    def steep(prediction, y):
+        return 1e200 * F.mse_loss(prediction, y)
+
+    meta_learner = TrainedBy(one_weight(), Squares(), T, loss=steep, fresh_start=False)
+    losses, runs = meta_learner.segment(meta_learner.begin(squared()), squared(), 0, T)
+    assert runs.stopped.tolist() == [1] and runs.params["weight"].item() == PHI and losses.max() == 1e6
+    assert one_training(Backpropagation(), meta_learner, squared())["rule.phi"].item() == 0
+
+
+@pytest.mark.parametrize("estimator", [Backpropagation(), Truncated(5), EvolutionStrategies(0.01, 4), PES(5, 0.01, 4)])
+@pytest.mark.parametrize("rule", [lambda: MLPOptimizer(lr=30.0), lambda: MetaLSTMGates(input_bias=4.0)])
+def test_a_gradient_too_large_to_square_does_not_end_meta_training(estimator, rule, capsys):
+    """Three layers and steps of 30: losses of 1e20 and gradients whose square no float32 can hold."""
+    torch.manual_seed(0)
+    meta_learner = TrainedBy(mlp(1, 40, 40, 40, 1), rule(), 10, loss=F.mse_loss)
+    history = meta_train(meta_learner, Sinusoids(), 6, meta_batch=4, estimator=estimator, progress=False)
+    assert all(p.isfinite().all() for p in meta_learner.parameters())
+    assert meta_learner.diverged > 0 and max(history.losses) <= 1e6
+
+
+def test_the_objective_of_one_task_is_what_is_minimized():
+    for meta_loss in ("sum", "final"):
+        meta_learner = small_network(meta_loss=meta_loss, fresh_start=False)
+        one_by_one = [meta_learner.objective(one_task(waves(), i)) for i in range(3)]
+        torch.testing.assert_close(meta_learner(waves()), torch.stack(one_by_one))
+
+
+def test_images_in_bytes_are_trained_on_like_the_same_numbers_in_float():
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.layer(x.float())
+
+    x, y = torch.arange(24, dtype=torch.uint8).reshape(1, 6, 4) % 5, torch.tensor([[0, 1, 0, 1, 1, 0]])
+    losses = []
+    for kind in (torch.uint8, torch.float32):
+        torch.manual_seed(0)
+        task = Task(Examples(x.to(kind), y), Examples(x.to(kind), y), torch.tensor([[0, 1]]))
+        meta_learner = TrainedBy(Reads(), SGD(0.1), 5, fresh_start=False)
+        losses.append(meta_learner.segment(meta_learner.begin(task), task, 0, 5)[0])
+    assert torch.equal(*losses) and losses[0][0, -1] < losses[0][0, 0]
+
+
+def test_running_statistics_are_refused_by_name_and_dropout_is_drawn():
+    learner = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    with pytest.raises(TypeError, match="keeps running statistics, which belong to no single"):
+        TrainedBy(learner, SGD(0.01), 3, loss=F.mse_loss).double()(waves())
+    learner = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+    for estimator in (Backpropagation(), PES(2, 0.01, 3)):
+        dropped = TrainedBy(learner, LearnedMomentum(), 4, loss=F.mse_loss).double()
+        assert one_training(estimator, dropped, waves())["rule.lr"].isfinite()
+
+
+def test_noise_is_not_the_problems_over_again():
+    """One seed for the problems and for everything else must not mean one stream of numbers."""
+    drawn = {}
+
+    class Spy(EvolutionStrategies):
+        def step(self, meta_learner, phi, tasks, s):
+            drawn.setdefault("W", tasks.support.x.flatten()[:16].clone())
+            drawn.setdefault("z", torch.randn(16))
+            return super().step(meta_learner, phi, tasks, s)
+
+    torch.manual_seed(0)
+    meta_learner = TrainedBy(nn.Linear(10, 1, bias=False), LearnedMomentum(), 2, loss=summed_squares)
+    meta_train(meta_learner, Quadratics(), 1, meta_batch=4, estimator=Spy(0.01, 2), seed=0, progress=False)
+    assert not drawn["W"].eq(drawn["z"]).any()
 
 
 def test_with_a_fixed_start_it_is_a_meta_learner_like_any_other(capsys):

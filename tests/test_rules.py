@@ -215,3 +215,14 @@ def test_without_training_there_is_nothing_to_ship(
     assert isinstance(rule, LSTMOptimizer) and rule.hidden == 3 and not rule.training and rule.about
     assert not torch.equal(training(rule), training(load_rule(file)))
     assert torch.equal(training(rule), training(learned_rule("mine", file.parent)))
+
+
+def test_an_empty_description_and_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="trained_on is empty; say in words"):
+        save_rule(tmp_path / "r.npz", LSTMOptimizer(3), " ")
+    rule = LSTMOptimizer(3)
+    with torch.no_grad():
+        next(rule.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match="of this LSTMOptimizer holds numbers that are not finite"):
+        save_rule(tmp_path / "r.npz", rule, "cones")
+    assert not [*tmp_path.iterdir()]

@@ -72,6 +72,22 @@ def test_another_version_is_refused_by_name(glyphs: Characters, tmp_path: Path) 
         pretrained("prototypical", glyphs, changed(tmp_path, version=0))
 
 
+def test_damage_anywhere_is_a_value_error_or_none(glyphs: Characters, tmp_path: Path) -> None:
+    folder = tmp_path / "glyphs"
+    folder.mkdir()
+    whole = (WEIGHTS / "glyphs" / "prototypical.npz").read_bytes()
+    refused = 0
+    for at in range(0, len(whole) - 8, len(whole) // 40):
+        (folder / "prototypical.npz").write_bytes(
+            whole[:at] + bytes(255 - b for b in whole[at : at + 8]) + whole[at + 8 :]
+        )
+        try:
+            pretrained("prototypical", glyphs, tmp_path)
+        except ValueError as error:
+            refused += "prototypical.npz is damaged" in str(error)
+    assert refused > 30
+
+
 def test_a_file_cut_short_or_missing_is_named(glyphs: Characters, tmp_path: Path) -> None:
     folder = tmp_path / "glyphs"
     folder.mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -160,11 +160,11 @@ def test_it_drops_into_a_deep_learning_loop_and_equals_torch_optim(rule, referen
         torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-8)
 
 
-def saved_and_read(state: dict) -> dict:
+def saved_and_read(state: Any, weights_only: bool = True) -> Any:
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
-    return torch.load(file, weights_only=True)
+    return torch.load(file, weights_only=weights_only)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -267,3 +267,40 @@ def test_what_it_does_not_do_is_refused_by_name() -> None:
         TorchOptimizer([*model.named_parameters(), *net().named_parameters()], SGD(0.1))
     with pytest.raises(ValueError, match="empty parameter list"):
         TorchOptimizer([], SGD(0.1))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: saved_and_read(o, weights_only=False)])
+def test_a_copy_goes_on_as_the_original_does(copied) -> None:
+    model = net()
+    optimizer = TorchOptimizer(model.named_parameters(), Momentum(0.1, 0.9))
+    twin, other = copied((model, optimizer))
+    for which, own in ((model, optimizer), (twin, other)):
+        for x, y in batches(3):
+            own.zero_grad()
+            F.cross_entropy(which(x), y).backward()
+            own.step()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+    assert model[0].weight is not twin[0].weight
+
+
+def test_a_rule_in_another_precision_is_refused_at_once() -> None:
+    with pytest.raises(
+        ValueError, match=r"0\.weight is torch\.float64; LSTMOptimizer computes in torch\.float32\. Con"
+    ):
+        TorchOptimizer(net().named_parameters(), LSTMOptimizer())
+    TorchOptimizer(net().named_parameters(), LearnedRate(0.1))  # a single number multiplies them all
+
+
+@pytest.mark.parametrize("rule", [SGD, 0.1])
+def test_what_is_no_rule_is_refused_at_once(rule) -> None:
+    with pytest.raises(TypeError, match=r"is no update rule; expected one such as SGD\(0\.1\)"):
+        TorchOptimizer(net().named_parameters(), rule)
+
+
+def test_what_is_no_state_is_refused() -> None:
+    optimizer = TorchOptimizer(net().named_parameters(), Momentum(0.1, 0.9))
+    with pytest.raises(ValueError, match="Give what state_dict\\(\\) returned"):
+        optimizer.load_state_dict({})
+    single = TorchOptimizer(net().float().named_parameters(), Momentum(0.1, 0.9))
+    with pytest.raises(ValueError, match="has dtypes"):
+        optimizer.load_state_dict(single.state_dict())

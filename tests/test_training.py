@@ -262,7 +262,7 @@ def test_a_checkpoint_cut_short_is_refused_by_name(damage, tmp_path):
 def test_a_checkpoint_of_another_format_is_refused_by_name(saved, found, tmp_path):
     path = tmp_path / "run.pt"
     torch.save(saved, path)
-    with pytest.raises(ValueError, match=f"checkpoint format {found}; this version reads 1. Name another file"):
+    with pytest.raises(ValueError, match=f"checkpoint format {found}; this version reads 2. Name another file"):
         meta_train(maml(), 4, checkpoint=path)
 
 

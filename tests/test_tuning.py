@@ -67,7 +67,11 @@ def test_a_grid_is_widened_by_its_own_ratio(trainer):
 def test_every_value_meets_the_same_problems_and_none_of_the_held_out_ones(trainer):
     bowls = Bowls()
     tuned = tune(SGD, (0.1, 0.2), bowls, trainer, problems=200, seed=7)
-    assert bowls.seeds == [7] * (2 * len(tuned.tried))  # 200 problems go through in two chunks
+    assert len(bowls.seeds) == 2 * len(tuned.tried)  # 200 problems go through in two chunks
+    curves(trainer, bowls, problems=100, seed=7)
+    assert len(set(bowls.seeds)) == 1  # those that seed 7 draws
+    curves(trainer, bowls, problems=100)
+    assert len(set(bowls.seeds)) == 2
     with pytest.raises(ValueError, match=r"seed=1 draws the held-out problems.*seed=1000"):
         tune(SGD, (0.1, 0.2), bowls, trainer, seed=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -16,13 +17,15 @@ from ..update_rules import Params, Trace, UpdateRule, unroll
 from .base import Loss, MetaLearner
 
 _FAR = 1e4  # a weight beyond it has no way back
+_HUGE = 1e10  # nor has a training with such a loss or gradient
+_WORST = 1e6  # no query loss counts for more: one bad training must not drown the others
 
 
 class Run(NamedTuple):
     """Where the training of a learner stands.
 
     scales: what its weights are multiplied by before use, in meta-training with random scaling. stopped: the step at
-    which it diverged, -1 while it did not.
+    which it diverged, int64, -1 while it did not.
     """
 
     params: Params
@@ -36,15 +39,15 @@ class TrainedBy(MetaLearner):
 
     phi is what the rule is made of. Every task begins anew: weights drawn as nn.Linear draws its own, or those of
     `learner` as they are with `fresh_start=False`. Each update sees the whole support set, or a mini-batch of `batch`
-    examples, one after another and again from the first when all were used.
+    examples, one after another and again from the first when no whole one is left.
 
     meta_loss: "sum", the query loss after each update, averaged over updates (the paper's sum over the trajectory,
     divided by its length), or "final", after the last. first_order: the gradients that the rule is given are
     constants (section 2.1 of the paper); switch it off for the exact meta-gradient. scaling: in meta-training every
     weight is measured in a unit of its own, exp of a uniform number in [-scaling, scaling] (Lv et al., 2017).
 
-    A training whose weights leave all bounds is stopped where it was, and counted (`diverged`): one bad problem must
-    not put a NaN into the rule.
+    A training whose weights, loss or gradient leave all bounds is stopped where it was, and counted (`diverged`); and
+    no query loss counts for more than a million. One bad problem must not put a NaN into the rule.
     """
 
     def __init__(
@@ -60,10 +63,14 @@ class TrainedBy(MetaLearner):
         fresh_start: bool = True,
     ) -> None:
         super().__init__(loss)
-        if steps < 1:
-            raise ValueError(f"steps={steps}; a training needs a horizon of at least 1. Raise steps.")
-        if batch is not None and batch < 1:
+        if not isinstance(steps, int) or steps < 1:
+            raise ValueError(f"steps={steps}; a training needs a horizon of at least 1, a whole number. Raise steps.")
+        if batch is not None and (not isinstance(batch, int) or batch < 1):
             raise ValueError(f"batch={batch}; expected at least 1 example, or None for the whole support set.")
+        if not 0 <= scaling < math.inf:
+            raise ValueError(f"scaling={scaling}; expected 0, for none, or a positive number such as 3.")
+        if isinstance(rule, type) or not hasattr(rule, "update"):
+            raise TypeError(f"rule={rule!r} is no update rule; expected one such as SGD(0.1) or LSTMOptimizer().")
         if meta_loss not in ("sum", "final"):
             raise ValueError(f'meta_loss={meta_loss!r} is unknown; choose "sum" or "final".')
         self.learner = copy.deepcopy(learner).requires_grad_(False)
@@ -82,7 +89,7 @@ class TrainedBy(MetaLearner):
 
     @property
     def diverged(self) -> int:
-        """How many trainings were stopped because they diverged, in all meta-training so far."""
+        """How many trainings were stopped because they diverged, in all meta-training since this object was made."""
         return len(self._stopped)
 
     def remark(self, tasks: Task) -> str:
@@ -129,7 +136,7 @@ class TrainedBy(MetaLearner):
         if self.scaling:
             scales = {k: torch.exp(self.scaling * (2 * torch.rand_like(p) - 1)) for k, p in params.items()}
             params = {k: p / scales[k] for k, p in params.items()}
-        return Run(params, self.rule.init(params), scales, support.x.new_full((), -1))
+        return Run(params, self.rule.init(params), scales, support.x.new_full((), -1, dtype=torch.int64))
 
     def continue_one(self, run: Run, task: Task, first: int, steps: int) -> tuple[Tensor, Run]:
         """Updates number `first`, `first` + 1, ... of ONE task's training: the query loss after each, and the run."""
@@ -139,11 +146,16 @@ class TrainedBy(MetaLearner):
 
         losses = []
         for step in range(first, first + steps):
-            batch = self.mini_batch(task.support, step)
-            after = unroll(loss, self.rule, run.params, [batch], run.state, self.first_order)
-            run = _unless_diverged(run, after, step)
-            losses.append(loss(run.params, task.query))
+            batch, guarded = self.mini_batch(task.support, step), _Guarded(self.rule, step)
+            after = unroll(loss, guarded, run.params, [batch], (run.state, run.stopped), self.first_order)
+            run = Run(after.params, after.state[0], run.scales, after.state[1])
+            judged = loss(run.params, task.query)
+            losses.append(torch.where(judged < _WORST, judged, _WORST))  # NaN as well
         return torch.stack(losses), run
+
+    def objective(self, task: Task) -> Tensor:
+        """The meta-loss of ONE training."""
+        return self.share(self.continue_one(self.begin_one(task.support), task, 0, self.steps)[0], 0)
 
     def begin(self, tasks: Task) -> Run:
         """A stack of trainings, before their first step."""
@@ -152,13 +164,19 @@ class TrainedBy(MetaLearner):
 
     def segment(self, runs: Run, tasks: Task, first: int, steps: int) -> tuple[Tensor, Run]:
         """`steps` updates of every training, from number `first` on: query losses (tasks, steps), and the runs."""
-        return vmap(self.continue_one, in_dims=(0, 0, None, None))(runs, tasks, first, steps)
+        one = vmap(self.continue_one, in_dims=(0, 0, None, None), randomness="different")
+        with self._no_running_statistics():
+            return one(runs, tasks, first, steps)
 
     def share(self, losses: Tensor, first: int) -> Tensor:
         """What a segment's losses (..., steps) contribute to the objective: the shares of all segments add up to it."""
         if self.meta_loss == "sum":
             return losses.sum(-1) / self.steps
         return losses[..., -1] * (first + losses.shape[-1] == self.steps)
+
+    def meta_losses(self, losses: Tensor) -> Tensor:
+        """What a segment's losses (..., steps) say of the meta-loss: their mean, or for "final" the last of them."""
+        return losses.mean(-1) if self.meta_loss == "sum" else losses[..., -1]
 
     def forward(self, tasks: Task | list[Task]) -> Tensor:
         if isinstance(tasks, list):
@@ -173,16 +191,33 @@ class TrainedBy(MetaLearner):
             self._stopped += [int(step) for step in runs.stopped.flatten().tolist() if step >= 0]
 
 
-def _unless_diverged(run: Run, after: Trace, step: int) -> Run:
-    """The run after a step; but its weights as they were, for good, if they left all bounds.
+class _Guarded:
+    """`rule`, for a training that may diverge: then it is given zeros, and what it says is not done.
 
-    Gradients at bounded weights are finite, and so is what the rule makes of them: its state can go on.
+    Zeros, because a `where` around the result alone would let a NaN through on the way back. The rule's state goes on:
+    of finite gradients it is finite. Carries (state of the rule, `Run.stopped`).
     """
-    farthest = torch.stack([p.abs().amax() for p in after.params.values()]).amax()
-    goes_on = (run.stopped < 0) & (farthest < _FAR)  # False for NaN
-    stopped = torch.where(goes_on | (run.stopped >= 0), run.stopped, torch.full_like(run.stopped, step))
-    params = {k: torch.where(goes_on, p, run.params[k].detach()) for k, p in after.params.items()}
-    return Run(params, after.state, run.scales, stopped)
+
+    def __init__(self, rule: UpdateRule, step: int) -> None:
+        self.rule = rule
+        self.step = step
+
+    def init(self, params: Params) -> Any:
+        raise NotImplementedError("begin_one begins a run.")
+
+    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        state, stopped = state
+        small = (_largest(grads) < _HUGE) & (loss.detach().abs() < _HUGE)  # False for NaN
+        goes_on = (stopped < 0) & small
+        grads = {k: torch.where(goes_on, g, 0.0) for k, g in grads.items()}
+        new, state = self.rule.update(params, grads, state, torch.where(goes_on, loss, 0.0))
+        goes_on = goes_on & (_largest(new) < _FAR)
+        stopped = torch.where(goes_on | (stopped >= 0), stopped, self.step)
+        return {k: torch.where(goes_on, p, params[k].detach()) for k, p in new.items()}, (state, stopped)
+
+
+def _largest(tensors: Params) -> Tensor:
+    return torch.stack([t.detach().abs().amax() for t in tensors.values()]).amax()
 
 
 __all__ = ["Run", "TrainedBy"]

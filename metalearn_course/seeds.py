@@ -1,0 +1,15 @@
+"""Random numbers of different purposes that share a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PROBLEMS, FRESH = 1, 2  # what a stream is for: problems to judge on; fresh weights, noise and whatever vmap draws
+
+
+def stream(seed: int, purpose: int) -> int:
+    """A seed for one purpose: two generators with the same seed would draw the same numbers.
+
+    seed: any whole number. Returns one below 2^32, by numpy's SeedSequence, the same on every machine.
+    """
+    return int(np.random.SeedSequence((seed % 2**64, purpose)).generate_state(1)[0])
