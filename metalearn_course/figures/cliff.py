@@ -298,7 +298,9 @@ def _draw_arrows(ax: Axes, arrows: Arrows) -> None:
         head = f"-|>,head_width={min(0.28, 3 * abs(end) / reach + 0.05):.3f},head_length=0.45"
         look = {"color": color, "linewidth": 2.2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 13}
         dash = (0, (2, 1)) if "truncated" in name else "-"
-        if end:
+        if abs(end) < 0.08 * reach:  # no room for an arrow's head
+            ax.plot(end, row, "o", color=color, markersize=6, zorder=4)
+        else:
             ax.annotate("", (end, row), (0, row), arrowprops={"arrowstyle": head, "linestyle": dash, **look}, zorder=4)
         if half:
             ax.errorbar(mean, row, xerr=half, fmt="none", ecolor=INK, elinewidth=1.3, capsize=4, zorder=5)

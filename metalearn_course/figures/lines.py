@@ -73,8 +73,9 @@ def comparison(
             mean, i, xerr=interval, fmt="o", color="#0072B2", markersize=6, elinewidth=2, capsize=4, capthick=1.4
         )
         ax.annotate(
-            f"{mean:.3f}", (mean, i), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8, color=QUIET
-        )
+            f"{mean:.3f}", (mean + interval, i), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
+            color=QUIET,
+        )  # fmt: skip
     for label, level in named.items():
         ax.axvline(level, color=QUIET, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
         ax.annotate(label, (level, 1), xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points",
@@ -84,7 +85,7 @@ def comparison(
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(True, axis="x")
-    ax.margins(x=0.08)
+    ax.margins(x=0.12)
     told = [f"{name} {mean:.3f} ± {interval:.3f}" for name, (mean, interval) in pairs.items()]
     told += [f"a dotted line at {(label + ' ' + number(level)).strip()}" for label, level in named.items()]
     return Picture(fig, f"{xlabel}, a dot with its 95% interval for each method: {'; '.join(told)}.")
