@@ -17,7 +17,6 @@ reference that we know of: a sixth row, tuned alike. elsewhere: the digits rule 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 
 import torch
@@ -45,6 +44,7 @@ from metalearn_course import (
     table,
     tune,
 )
+from metalearn_course.evaluation import half_width
 from metalearn_course.rules import RULES
 from metalearn_course.tasks import summed_squares
 from metalearn_course.tasks.task import TaskDistribution
@@ -107,8 +107,7 @@ def elsewhere() -> dict[str, tuple[TrainedBy, TaskDistribution, TaskDistribution
 def ratio(learned: Tensor, reference: Tensor) -> tuple[float, float]:
     """Of two means over the same problems, and its 95% half-width."""
     value = (learned.mean() / reference.mean()).item()
-    spread = (learned - value * reference).std().item() / reference.mean().item()
-    return value, 1.96 * spread / math.sqrt(len(learned))
+    return value, half_width(learned - value * reference) / reference.mean().item()
 
 
 def judge(
@@ -134,11 +133,10 @@ def judge(
 def said(row: dict[str, float | list[float]]) -> str:
     best = min(REFERENCES, key=lambda name: row[name])
     references = ", ".join(f"{name} {row[name]:.4g} at {row[name + ', rate']:.3g}" for name in REFERENCES)
-    text = f"learned {row['learned']:.4g}; {references}; {{:.2f}} ± {{:.2f}} of the best, {best}"
-    text = text.format(*row[f"ratio to {best}"])
-    for name in LARGER_SHARE.keys() & row.keys():
-        text += "; {:.2f} ± {:.2f} of {} at {:.3g}".format(*row[f"ratio to {name}"], name, row[f"{name}, rate"])
-    return text
+    ratios = {f"the best, {best}": row[f"ratio to {best}"]}
+    ratios |= {name: row[f"ratio to {name}"] for name in LARGER_SHARE if name in row}
+    compared = ", ".join(f"{value:.2f} ± {half:.2f} of {name}" for name, (value, half) in ratios.items())
+    return f"learned {row['learned']:.4g}; {references}; {compared}"
 
 
 def main() -> None:

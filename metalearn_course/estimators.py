@@ -137,9 +137,7 @@ class EvolutionStrategies:
             return ()
         trains = _trains(self, meta_learner, self.truncation)
         phi = {name: p.detach() for name, p in trains.named_parameters() if p.requires_grad}
-        members = {name: p.expand(2 * self.pairs, *p.shape) for name, p in phi.items()}
-        zeros = {name: p.new_zeros(self.pairs, *p.shape) for name, p in phi.items()}
-        return {"tasks": tasks, "runs": _begun(trains, members, tasks), "step": torch.tensor(0), "sum": zeros}
+        return self._begin(trains, {name: p.expand(2 * self.pairs, *p.shape) for name, p in phi.items()}, tasks)
 
     def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
         d = {name: self.sigma * torch.randn(self.pairs, *p.shape).to(p) for name, p in phi.items()}
@@ -154,11 +152,11 @@ class EvolutionStrategies:
         self, trains: TrainedBy, members: Params, d: Params, tasks: Task, s: Any
     ) -> tuple[Params, Tensor, Any]:
         """The next `truncation` inner steps of all members' trainings; without a truncation, all of them."""
-        length, first = self.truncation or trains.steps, int(s["step"]) if s else 0
+        length = self.truncation or trains.steps
         _trains(self, trains, length)
-        if first == 0:
-            zeros = {name: torch.zeros_like(each) for name, each in d.items()}
-            s = {"tasks": tasks, "runs": _begun(trains, members, tasks), "sum": zeros}
+        if not s or s["step"] == 0:
+            s = self._begin(trains, members, tasks)
+        first = int(s["step"])
         steps = min(length, trains.steps - first)
 
         def segment(phi: Params, runs: Any) -> tuple[Tensor, Any]:
@@ -172,6 +170,12 @@ class EvolutionStrategies:
             trains.count(runs)
         s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after), "sum": total}
         return grads, trains.meta_losses(losses).mean(0), () if self.truncation is None else s
+
+    def _begin(self, trains: TrainedBy, members: Params, tasks: Task) -> dict[str, Any]:
+        """Runs of shape (members, tasks, ...): all begin from the same fresh weights, and go their ways."""
+        runs = vmap(lambda phi: _with(trains, phi, "begin", tasks), randomness="same")(members)
+        zeros = {name: torch.zeros_like(each[: self.pairs]) for name, each in members.items()}
+        return {"tasks": tasks, "runs": runs, "step": torch.tensor(0), "sum": zeros}
 
     def _estimate(self, losses: Tensor, d: Params) -> Params:
         """losses: (2 * pairs, tasks); d: perturbations (pairs, ...)."""
@@ -215,11 +219,6 @@ class _Method(nn.Module):
 def _with(meta_learner: MetaLearner, phi: Params, method: str, *arguments: Any) -> Any:
     """`meta_learner.method(*arguments)` with `phi` in place of its parameters."""
     return functional_call(_Method(meta_learner), {f"owner.{k}": p for k, p in phi.items()}, (method, *arguments))
-
-
-def _begun(trains: TrainedBy, members: Params, tasks: Task) -> Any:
-    """Runs of shape (members, tasks, ...): all begin from the same fresh weights, and go their ways."""
-    return vmap(lambda phi: _with(trains, phi, "begin", tasks), randomness="same")(members)
 
 
 def _detached(tree: Any) -> Any:

@@ -160,8 +160,8 @@ def curves(trained_by: TrainedBy, tasks: TaskDistribution, *, problems: int = 10
     """The query loss before and after every step of `problems` trainings: (problems, steps + 1).
 
     What `seed` is for: two rules with the same seed meet the same problems and begin from the same weights. These are
-    never the problems of meta-training, whatever its seed. A training
-    that diverges is followed wherever it goes; what is not a number counts as infinite.
+    never the problems of meta-training, whatever its seed. A training that diverges is followed wherever it goes; what
+    is not a number counts as infinite.
     """
     if problems < 2:
         raise ValueError(f"problems={problems}; a mean over problems with an interval needs at least 2.")

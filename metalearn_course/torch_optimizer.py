@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from .update_rules import Params, UpdateRule
+from .update_rules import Params, UpdateRule, check_rule
 
 
 class TorchOptimizer(torch.optim.Optimizer):
@@ -29,8 +29,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     def __init__(
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Mapping[str, Tensor], rule: UpdateRule
     ) -> None:
-        if isinstance(rule, type) or not hasattr(rule, "update"):
-            raise TypeError(f"rule={rule!r} is no update rule; expected one such as SGD(0.1) or learned_rule(...).")
+        check_rule(rule)
         given = list(params.items() if isinstance(params, Mapping) else params)
         if any(isinstance(p, dict) for p in given):
             raise ValueError("TorchOptimizer takes one group of parameters. Give it model.named_parameters().")

@@ -13,7 +13,7 @@ from torch.func import functional_call, vmap
 
 from ..learners import fresh
 from ..tasks.task import Examples, Task, check_tasks
-from ..update_rules import Params, Trace, UpdateRule, unroll
+from ..update_rules import Params, Trace, UpdateRule, check_rule, unroll
 from .base import Loss, MetaLearner
 
 _FAR = 1e4  # a weight beyond it has no way back
@@ -69,8 +69,7 @@ class TrainedBy(MetaLearner):
             raise ValueError(f"batch={batch}; expected at least 1 example, or None for the whole support set.")
         if not 0 <= scaling < math.inf:
             raise ValueError(f"scaling={scaling}; expected 0, for none, or a positive number such as 3.")
-        if isinstance(rule, type) or not hasattr(rule, "update"):
-            raise TypeError(f"rule={rule!r} is no update rule; expected one such as SGD(0.1) or LSTMOptimizer().")
+        check_rule(rule)
         if meta_loss not in ("sum", "final"):
             raise ValueError(f'meta_loss={meta_loss!r} is unknown; choose "sum" or "final".')
         self.learner = copy.deepcopy(learner).requires_grad_(False)

@@ -15,7 +15,7 @@ from .momentum import Momentum
 from .nesterov import Nesterov
 from .rmsprop import RMSprop
 from .sgd import SGD
-from .unroll import Params, Step, Trace, UpdateRule, unroll
+from .unroll import Params, Step, Trace, UpdateRule, check_rule, unroll
 
 __all__ = [
     "SGD",
@@ -32,6 +32,7 @@ __all__ = [
     "Step",
     "Trace",
     "UpdateRule",
+    "check_rule",
     "log_and_sign",
     "unroll",
 ]

@@ -19,6 +19,12 @@ class UpdateRule(Protocol):
     def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]: ...
 
 
+def check_rule(rule: Any) -> None:
+    """TypeError, in a line, for what is no update rule: a number, or a class that was not called."""
+    if isinstance(rule, type) or not hasattr(rule, "update"):
+        raise TypeError(f"rule={rule!r} is no update rule; expected one such as SGD(0.1) or LSTMOptimizer().")
+
+
 class Step(NamedTuple):
     """One training step, as it was before the update: the parameters, their loss and its gradient."""
 
@@ -60,4 +66,4 @@ def unroll(
     return Trace(params, state, steps)
 
 
-__all__ = ["Params", "Step", "Trace", "UpdateRule", "unroll"]
+__all__ = ["Params", "Step", "Trace", "UpdateRule", "check_rule", "unroll"]
