@@ -1,4 +1,4 @@
-"""Exercises: what a lesson's checks file registers, and how a learner's function is judged."""
+"""Exercises: what the files of checks register, and how a learner's function is judged."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class Exercise:
 
     name: str
     lesson: str
+    number: int
     title: str
     minutes: int
     difficulty: int
@@ -48,11 +49,12 @@ class Exercise:
     seconds: float
     check: Check
 
-    def heading(self, number: int) -> str:
+    @property
+    def heading(self) -> str:
         """The first line of the exercise's markdown cell, so that the page and the register cannot drift apart."""
         dots = "●" * self.difficulty + "○" * (3 - self.difficulty)
         star = "★ " if self.stretch else ""
-        return f"**Exercise {int(self.lesson)}.{number}: {self.title}** · {star}{self.minutes} minutes · {dots}"
+        return f"**Exercise {int(self.lesson)}.{self.number}: {self.title}** · {star}{self.minutes} minutes · {dots}"
 
     def judge(self, function: Any, seconds: float | None = None) -> Verdict:
         """Check a learner's function. Whatever it does, a verdict comes back."""
@@ -83,6 +85,7 @@ EXERCISES: dict[str, Exercise] = {}
 def exercise(
     *,
     lesson: str,
+    number: int,
     title: str,
     minutes: int,
     difficulty: int,
@@ -102,19 +105,21 @@ def exercise(
         known = EXERCISES.get(name)
         if known is not None and known.check.__module__ != check.__module__:
             raise CourseError(f"Two exercises are called {name!r}, in lessons {known.lesson} and {lesson}: rename one.")
-        EXERCISES[name] = Exercise(name, lesson, title, minutes, difficulty, stretch, mistakes, hints, seconds, check)
+        EXERCISES[name] = Exercise(
+            name, lesson, number, title, minutes, difficulty, stretch, mistakes, hints, seconds, check
+        )
         return check
 
     return register
 
 
 def all_exercises() -> dict[str, Exercise]:
-    """Every registered exercise by name, in the order of the lessons."""
+    """Every registered exercise by name, in the order of the course."""
     from metalearn_course.classroom import checks
 
-    for module in sorted(pkgutil.iter_modules(checks.__path__), key=lambda module: module.name):
-        import_module(f"{checks.__name__}.{module.name}")
-    return dict(sorted(EXERCISES.items(), key=lambda item: item[1].lesson))  # a notebook may have imported one first
+    for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
+        import_module(module.name)
+    return dict(sorted(EXERCISES.items(), key=lambda item: (item[1].lesson, item[1].number)))
 
 
 def exercises_of(lesson: str) -> list[Exercise]:

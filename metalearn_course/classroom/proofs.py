@@ -130,8 +130,10 @@ def page_problems(path: Path, register: list[Exercise]) -> list[str]:
     wrong += [f"{here} lacks {name!r}, which has a check." for name in known if name not in names]
     texts = [source(cell) for cell in cells if cell["cell_type"] == "markdown"]
     for number, name in enumerate(names, 1):
-        if name in known and not any(text.startswith(known[name].heading(number)) for text in texts):
-            wrong.append(f"{here}: no markdown cell begins with {known[name].heading(number)!r}.")
+        if name in known and known[name].number != number:
+            wrong.append(f"{here}: {name!r} is exercise {number} here, and number {known[name].number} by its check.")
+        elif name in known and not any(text.startswith(known[name].heading) for text in texts):
+            wrong.append(f"{here}: no markdown cell begins with {known[name].heading!r}.")
     return wrong
 
 

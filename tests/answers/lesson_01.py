@@ -3,7 +3,7 @@ from torch import nn
 from torch.func import functional_call, grad
 from torch.nn import functional as F
 
-from metalearn_course.classroom.checks.lesson_01 import losses
+from metalearn_course.classroom.checks.lesson_01.train import losses
 from metalearn_course.learners import mlp
 
 NETWORK = mlp(64, 32, 10)

@@ -81,7 +81,12 @@ def test_badly_named_answers_are_refused(tmp_path):
 
 def test_page_and_register_may_not_drift(tmp_path, risk):
     answer = "def expected_risk(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION"
-    cells = [markdown("about", risk.heading(1) + "\n\nWrite it."), solution("expected_risk", answer)]
+    cells = [markdown("about", risk.heading + "\n\nWrite it."), solution("expected_risk", answer)]
+    path = write(tmp_path / "solutions" / "02_x.ipynb", *cells, check("expected_risk"))
+    assert "exercise 1 here, and number 2 by its check" in proofs.page_problems(path, [risk])[0]
+    risk = dataclasses.replace(risk, number=1)
+    assert "no markdown cell begins with" in proofs.page_problems(path, [risk])[0]
+    cells[0] = markdown("about", risk.heading + "\n\nWrite it.")
     path = write(tmp_path / "solutions" / "02_x.ipynb", *cells, check("expected_risk"))
     assert proofs.page_problems(path, [risk]) == []
     moved = dataclasses.replace(risk, minutes=99)

@@ -1,4 +1,6 @@
-"""Checks for lesson 00: one exercise, to learn how exercises go."""
+"""The check of exercise 0.1, add_stars."""
+
+from __future__ import annotations
 
 from torch import Tensor, tensor
 
@@ -7,6 +9,7 @@ from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_
 
 @exercise(
     lesson="00",
+    number=1,
     title="add stars",
     minutes=3,
     difficulty=1,

@@ -1,0 +1,1 @@
+"""Checks for lesson 05, learning to read the support set."""

@@ -1,0 +1,1 @@
+"""Checks for lesson 06, the learner and the meta-learner."""

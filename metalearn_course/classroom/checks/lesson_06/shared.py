@@ -1,0 +1,68 @@
+"""What several checks of lesson 06 work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, tensor
+
+from metalearn_course.classroom.checks import show
+from metalearn_course.tasks.task import Examples
+from metalearn_course.update_rules import Params, UpdateRule
+
+
+def f64(value: Any) -> Tensor:
+    return tensor(value, dtype=torch.float64)
+
+
+def squares(params: Params, target: Tensor) -> Tensor:
+    """(w - target)^2: small enough to follow by hand, with the gradient 2 (w - target)."""
+    return (params["w"] - target).square().sum()
+
+
+def bent(params: Params, batch: Examples) -> Tensor:
+    """Two tensors of parameters, and a curvature that differs from place to place."""
+    return ((batch.x @ params["w"] + params["b"]).tanh() - batch.y).square().mean() + params["w"].pow(4).sum()
+
+
+BENT: Params = {"w": f64([0.6, -0.4]), "b": f64(0.2)}
+BENT_BATCHES = [
+    Examples(f64([[1.0, 0.5], [-0.3, 2.0]]), f64([0.5, -1.0])),
+    Examples(f64([[0.2, -1.0]]), f64([1.0])),
+    Examples(f64([[-1.0, 1.0], [0.4, 0.8], [1.5, 0.0]]), f64([0.3, 0.9, -0.2])),
+]
+
+
+class Watched:
+    """An update rule that remembers the gradients and losses it was handed."""
+
+    def __init__(self, rule: UpdateRule) -> None:
+        self.__dict__.update(vars(rule))
+        self.rule = rule
+        self.grads: list[Any] = []
+        self.losses: list[Any] = []
+
+    def init(self, params: Params) -> Any:
+        return self.rule.init(params)
+
+    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        self.grads.append(grads)
+        self.losses.append(loss)
+        if isinstance(grads, Tensor):
+            raise TypeError("`grads` is a tensor; expected a dict like `params`")
+        return self.rule.update(params, grads, state, loss)
+
+
+def missing_slope(gradient: Tensor | None) -> bool:
+    return gradient is None or not gradient.any()
+
+
+def told_slope(gradient: Tensor | None) -> str:
+    return "None" if gradient is None else show(gradient)
+
+
+def by_differences(function: Callable[[float], Tensor], at: float, nudge: float = 1e-5) -> Tensor:
+    """The slope of a function of one number, by finite differences in float64."""
+    return (function(at + nudge) - function(at - nudge)) / (2 * nudge)

@@ -1,0 +1,1 @@
+"""Checks for lesson 07, learning where to start."""

@@ -1,0 +1,1 @@
+"""Checks for lesson 09, when you cannot backpropagate."""
