@@ -99,6 +99,8 @@ class Answer:
             text = " ".join(str(error).split())
             text = text if len(text) <= 300 else text[:297] + "..."
             message = f"`{self.name}` raised {type(error).__name__}: {text}{place}"
+            if "with more than one value is ambiguous" in text:
+                message += ". An `if` cannot ask about many numbers at once: let `torch.where` choose for each"
             raise Mistake("raised", message) from None
 
 

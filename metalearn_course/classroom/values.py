@@ -54,7 +54,8 @@ def parts(value: Any) -> Iterator[tuple[str, Any]]:
 def expect_kind(got: Any, like: Any, what: str = "the result") -> None:
     """Raise the Mistake that says how `got` differs from `like` in type, keys, length, shape, dtype or finiteness."""
     if got is None and like is not None:
-        raise Mistake("returned_nothing", f"{what} is None; expected {describe(like)}. Is a `return` missing?")
+        advice = "" if what.endswith("]") else " Is a `return` missing?"
+        raise Mistake("returned_nothing", f"{what} is None; expected {describe(like)}.{advice}")
     _expect_type(got, like, what)
     if isinstance(like, Mapping):
         missing, extra = [key for key in like if key not in got], [key for key in got if key not in like]

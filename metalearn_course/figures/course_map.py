@@ -14,7 +14,10 @@ COLUMNS = ("exact", "first-order", "Reptile's difference", "implicit", "truncate
 
 @house_style()
 def method_map(filled: Mapping[tuple[str, str], str] = MappingProxyType({})) -> Picture:
-    """The course map. `filled` names the method of a cell: {("step", "exact"): "MAML"}; several are split by commas."""
+    """The course map. `filled` names the methods of a cell, with commas between: {("step", "exact"): "MAML, ANIL"}.
+
+    Each gets a line of its own, or more where its name has line breaks.
+    """
     for cell in filled:
         if cell[0] not in ROWS or cell[1] not in COLUMNS:
             raise ValueError(
@@ -61,7 +64,8 @@ def method_map(filled: Mapping[tuple[str, str], str] = MappingProxyType({})) -> 
                 look = {"fontsize": 7.5, "color": "white", "weight": "bold"}
                 ax.text(x, y, method.replace(", ", "\n"), ha="center", va="center", bbox=chip, **look)
     ax.plot([0, width], [height, height], color=FAINT, linewidth=0.8)
-    found = "; ".join(f"{method} in row {row}, column {column}" for (row, column), method in filled.items())
+    told = {cell: method.replace("\n", " ") for cell, method in filled.items()}
+    found = "; ".join(f"{method} in row {row}, column {column}" for (row, column), method in told.items())
     return Picture(
         fig,
         f"The map of the course, a table of two questions. Rows, what adapt does: {', '.join(ROWS)}. Columns, how the "

@@ -358,6 +358,22 @@ def coordinatewise__wrong__mixes_gradients__normalized_by_the_norm(cell, phi, pa
     return coordinatewise__right__vmap(cell, phi, params, grads, states)
 
 
+def coordinatewise__wrong__ignores_start__zeros(cell, phi, params, grads, states):
+    if states is None:
+        states = {name: torch.zeros(p.numel(), len(phi["start"]), dtype=p.dtype) for name, p in params.items()}
+    return coordinatewise__right__vmap(cell, phi, params, grads, states)
+
+
+def coordinatewise__wrong__ignores_start__zeros_like_its_row(cell, phi, params, grads, states):
+    new, remembered = {}, {}
+    for name, p in params.items():
+        h = [torch.zeros_like(phi["start"])] * p.numel() if states is None else states[name]
+        moved = [cell(phi, g, row) for g, row in zip(grads[name].flatten(), h, strict=True)]
+        new[name] = p + torch.stack([step for step, _ in moved]).reshape(p.shape)
+        remembered[name] = [row for _, row in moved]
+    return new, remembered
+
+
 def coordinatewise__wrong__forgets_state__always_the_start(cell, phi, params, grads, states):
     states = {name: _start(phi, p) for name, p in params.items()}
     return coordinatewise__right__vmap(cell, phi, params, grads, states)
@@ -588,6 +604,90 @@ def tune_fairly__wrong__leaves_out_diverged__finite_ones(score, grid, tuning, he
         return losses[losses.isfinite()]
 
     return tune_fairly__right__walks_downhill(without, grid, tuning, held_out)
+
+
+def tune_fairly__wrong__leaves_out_diverged__while_choosing_only(score, grid, tuning, held_out):
+    grid, factor = list(grid), grid[1] / grid[0]
+    while True:
+        best = min(grid, key=lambda rate: score(rate, tuning).nanmean().item())
+        if best == grid[0]:
+            grid = [best / factor, *grid]
+        elif best == grid[-1]:
+            grid = [*grid, best * factor]
+        else:
+            return best, score(best, held_out).mean().item()
+
+
+def tune_fairly__wrong__swaps_the_pair__loss_first(score, grid, tuning, held_out):
+    rate, loss = tune_fairly__right__walks_downhill(score, grid, tuning, held_out)
+    return loss, rate
+
+
+def tune_fairly__wrong__swaps_the_pair__by_name(score, grid, tuning, held_out):
+    best, held_out_loss = tune_fairly__right__a_dict(score, grid, tuning, held_out)
+    return held_out_loss, best
+
+
+def tune_fairly__wrong__takes_median__of_the_tuning_problems(score, grid, tuning, held_out):
+    def typical(rate, problems):
+        return score(rate, problems).median()[None]
+
+    rate, _ = tune_fairly__right__walks_downhill(typical, grid, tuning, held_out)
+    return rate, score(rate, held_out).mean().item()
+
+
+def tune_fairly__wrong__takes_median__everywhere(score, grid, tuning, held_out):
+    grid, factor = sorted(grid), grid[1] / grid[0]
+    best = None
+    while best is None or best in (grid[0], grid[-1]):
+        best = min(grid, key=lambda rate: score(rate, tuning).nan_to_num(math.inf).quantile(0.5).item())
+        grid = [grid[0] / factor, *grid] if best == grid[0] else [*grid, grid[-1] * factor]
+    return best, score(best, held_out).median().item()
+
+
+def tune_fairly__wrong__always_doubles__both_ways(score, grid, tuning, held_out):
+    mean, grid = _mean(score, tuning), list(grid)
+    while True:
+        best = min(grid, key=mean)
+        if best == grid[0]:
+            grid.insert(0, best / 2)
+        elif best == grid[-1]:
+            grid.append(best * 2)
+        else:
+            return best, score(best, held_out).mean().item()
+
+
+def tune_fairly__wrong__always_doubles__on_the_way_up(score, grid, tuning, held_out):
+    mean = _mean(score, tuning)
+    rate = min(grid, key=mean)
+    while mean(rate * 2) < mean(rate):
+        rate *= 2
+    while mean(rate * grid[0] / grid[1]) < mean(rate):
+        rate *= grid[0] / grid[1]
+    return rate, score(rate, held_out).mean().item()
+
+
+def tune_fairly__wrong__widens_by_adding__the_step_of_the_grid(score, grid, tuning, held_out):
+    mean, grid = _mean(score, tuning), list(grid)
+    while True:
+        best = min(grid, key=mean)
+        if best == grid[0]:
+            grid = [best - (grid[1] - grid[0]), *grid]
+        elif best == grid[-1]:
+            grid = [*grid, best + (grid[-1] - grid[-2])]
+        else:
+            return best, score(best, held_out).mean().item()
+
+
+def tune_fairly__wrong__widens_by_adding__down_only(score, grid, tuning, held_out):
+    mean, grid, step = _mean(score, tuning), list(grid), grid[1] - grid[0]
+    while min(grid, key=mean) == grid[-1]:
+        grid.append(grid[-1] * 2)
+    for _ in range(100):
+        if min(grid, key=mean) == grid[0]:
+            grid.insert(0, grid[0] - step)
+    best = min(grid, key=mean)
+    return best, score(best, held_out).mean().item()
 
 
 def tune_fairly__wrong__changes_inputs__append(score, grid, tuning, held_out):

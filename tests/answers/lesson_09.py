@@ -143,6 +143,41 @@ def es_gradient__wrong__ignores_z__own_draws(loss, phi, sigma, z):
     return es_gradient__right__loop(loss, phi, sigma, torch.randn_like(z))
 
 
+def es_gradient__wrong__all_pairs_at_once__as_in_the_lesson(loss, phi, sigma, z):
+    d = sigma * z
+    difference = loss(phi + d) - loss(phi - d)
+    return (difference / (2 * sigma**2) * d).mean()
+
+
+def es_gradient__wrong__all_pairs_at_once__differences_as_a_column(loss, phi, sigma, z):
+    difference = loss((phi + sigma * z).T) - loss((phi - sigma * z).T)
+    return (difference[:, None] / (2 * sigma) * z).mean(0)
+
+
+def es_gradient__wrong__divides_by_z__difference_quotient(loss, phi, sigma, z):
+    return torch.stack([(loss(phi + e) - loss(phi - e)) / (2 * e) for e in sigma * z]).mean(0)
+
+
+def es_gradient__wrong__divides_by_z__in_two_steps(loss, phi, sigma, z):
+    total = torch.zeros_like(phi)
+    for row in z:
+        slope = (loss(phi + sigma * row) - loss(phi - sigma * row)) / (2 * sigma)
+        total = total + slope / row
+    return total / len(z)
+
+
+def es_gradient__wrong__divides_by_length__squared_norm(loss, phi, sigma, z):
+    return torch.stack([(loss(phi + e) - loss(phi - e)) / (2 * e.square().sum()) * e for e in sigma * z]).mean(0)
+
+
+def es_gradient__wrong__divides_by_length__slope_along_the_direction(loss, phi, sigma, z):
+    rows = []
+    for e in sigma * z:
+        direction = e / e.norm()
+        rows.append((loss(phi + e) - loss(phi - e)) / (2 * e.norm()) * direction)
+    return sum(rows) / len(rows)
+
+
 def es_gradient__wrong__backpropagates__grad(loss, phi, sigma, z):
     return grad(loss)(phi)
 
@@ -318,6 +353,32 @@ def pes_step__wrong__divides_by_sigma__scaled_afterwards(segment, phi, states, t
     return sigma * gradient, states, total
 
 
+def pes_step__wrong__minus_minus_plus__swapped(segment, phi, states, total, sigma, z):
+    noise = sigma * z
+    total = total + noise
+    plus, up, over = segment(phi + noise, states[0])
+    minus, down, _ = segment(phi - noise, states[1])
+    gradient = (minus - plus) / (2 * sigma**2) * total
+    return gradient, (up, down), torch.zeros_like(total) if over else total
+
+
+def pes_step__wrong__minus_minus_plus__downhill(segment, phi, states, total, sigma, z):
+    gradient, states, total = pes_step__right__line_by_line(segment, phi, states, total, sigma, z)
+    return -gradient, states, total
+
+
+def pes_step__wrong__hands_on_old_states__as_they_came(segment, phi, states, total, sigma, z):
+    gradient, _, total = pes_step__right__line_by_line(segment, phi, states, total, sigma, z)
+    return gradient, states, total
+
+
+def pes_step__wrong__hands_on_old_states__only_losses_kept(segment, phi, states, total, sigma, z):
+    noise, total = sigma * z, total + sigma * z
+    (plus, _, over), (minus, _, _) = segment(phi + noise, states[0]), segment(phi - noise, states[1])
+    gradient = total * (plus - minus) / (2 * sigma**2)
+    return gradient, (states[0], states[1]), total * (not over)
+
+
 def bias__right__mean_and_standard_error(estimates, exact):
     errors = estimates - exact
     return errors.mean(), 1.96 * errors.std() / len(errors) ** 0.5
@@ -397,6 +458,27 @@ def bias__wrong__exact_minus_estimates__of_the_mean(estimates, exact):
     return exact - estimates.mean(), 1.96 * estimates.std() / len(estimates) ** 0.5
 
 
+def bias__wrong__forgets_exact__mean_of_the_estimates(estimates, exact):
+    return estimates.mean(), 1.96 * estimates.std() / len(estimates) ** 0.5
+
+
+def bias__wrong__forgets_exact__used_for_the_spread_only(estimates, exact):
+    errors = estimates - exact
+    return estimates.sum() / len(estimates), 1.96 * errors.std() / math.sqrt(len(errors))
+
+
+def bias__wrong__swaps_the_pair__half_first(estimates, exact):
+    errors = estimates - exact
+    return 1.96 * errors.std() / len(errors) ** 0.5, errors.mean()
+
+
+def bias__wrong__swaps_the_pair__returned_by_name(estimates, exact):
+    n = estimates.numel()
+    half_width = 1.96 * (estimates.var(unbiased=False) / n).sqrt()
+    off = estimates.mean() - exact
+    return half_width, off
+
+
 def error_at_equal_cost__right__number_of_estimates(bias, variance, cost, budget):
     n = budget / cost
     return bias**2 + variance / n
@@ -455,3 +537,13 @@ def error_at_equal_cost__wrong__takes_the_root__of_all(bias, variance, cost, bud
 
 def error_at_equal_cost__wrong__takes_the_root__part_by_part(bias, variance, cost, budget):
     return abs(bias) + math.sqrt(variance / (budget / cost))
+
+
+def error_at_equal_cost__wrong__rounds_n__floor_division(bias, variance, cost, budget):
+    return bias**2 + variance / (budget // cost)
+
+
+def error_at_equal_cost__wrong__rounds_n__rounded_up(bias, variance, cost, budget):
+    n = torch.as_tensor(budget / cost).ceil()
+    result = bias**2 + variance / n
+    return result if isinstance(budget, torch.Tensor) else result.item()

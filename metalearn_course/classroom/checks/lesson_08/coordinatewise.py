@@ -79,6 +79,7 @@ _FIRST, _SECOND = {"w": f64([0.5, -1.0, 2.0])}, {"w": f64([1.0, 0.3, -0.7])}
         "one_state_for_all",
         "weights_per_coordinate",
         "mixes_gradients",
+        "ignores_start",
         "forgets_state",
         "subtracts_step",
         "returns_the_step",
@@ -91,9 +92,9 @@ _FIRST, _SECOND = {"w": f64([0.5, -1.0, 2.0])}, {"w": f64([1.0, 0.3, -0.7])}
         "A parameter of n numbers needs n hidden states, a row for each; at first every row is `phi['start']`. Lay the "
         "gradient out flat and let `vmap` run the cell over its n numbers and the n states, with the same `phi` for "
         "all (`in_dims=(None, 0, 0)`). Give the n steps the shape of the parameter, and add them.",
-        "For each name: `step, states[name] = vmap(cell, in_dims=(None, 0, 0))(phi, grads[name].flatten(), h)`, where "
-        "`h` is `phi['start'].expand(p.numel(), -1)` before the first step, and the new parameter is "
-        "`p + step.reshape(p.shape)`. Collect the new states in a new dict.",
+        "For each name: `step, new[name] = vmap(cell, in_dims=(None, 0, 0))(phi, grads[name].flatten(), h)`, where "
+        "`new` is a new dict and `h` is `states[name]`, or before the first step `phi['start'].expand(p.numel(), -1)`. "
+        "The new parameter is `p + step.reshape(p.shape)`.",
     ),
 )
 def coordinatewise(answer: Answer) -> str:
@@ -125,6 +126,12 @@ def _name_the_walk(answer: Answer) -> None:
     told = f"From w = {show(start)}, the first steps should lead to {show(right)}; yours to {show(first)}"
     if near(first, 2 * start - right):
         raise Mistake("subtracts_step", f"{told}: the other way. What the cell returns is the step itself: add it.")
+    from_zeros = _reference(_THREE, [_FIRST], _PHI | {"start": torch.zeros_like(_PHI["start"])})[0]["w"]
+    if near(first, from_zeros):
+        raise Mistake(
+            "ignores_start",
+            f"{told}, as if every hidden state began at zeros. It begins at `phi['start']`, which is learned, too.",
+        )
     if near(first, right - start):
         raise Mistake("returns_the_step", f"{told}: that is the way to go, not where it leads. Add it to `params`.")
     if not near(first, right):

@@ -12,7 +12,7 @@ from torch import Tensor, tensor
 from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_close, near, show
 
 _GRID = [0.25, 0.5, 1.0, 2.0, 4.0]
-_TUNING, _HELD_OUT = tensor([-1.6, -1.4, 1.9]), tensor([-0.4, 2.1, 1.6])
+_TUNING, _HELD_OUT = tensor([-1.7, -1.4, 2.0]), tensor([-0.4, 2.1, 1.6])
 
 
 def _score(rate: Any, problems: Tensor) -> Tensor:
@@ -40,6 +40,10 @@ def _means(score: Callable[..., Tensor], grid: list[float], problems: Tensor) ->
         "widens_once",
         "nan_wins",
         "leaves_out_diverged",
+        "swaps_the_pair",
+        "takes_median",
+        "always_doubles",
+        "widens_by_adding",
     ),
     hints=(
         "If the best rate is the largest that you tried, what do you know about larger ones? And when may you look at "
@@ -54,6 +58,12 @@ def _means(score: Callable[..., Tensor], grid: list[float], problems: Tensor) ->
 )
 def tune_fairly(answer: Answer) -> str:
     rate, loss = answer(_score, list(_GRID), _TUNING, _HELD_OUT, like=(0.0, 0.0))
+    right = _score(1.0, _HELD_OUT).mean().item()
+    if near(rate, right) and near(loss, 1.0):
+        raise Mistake(
+            "swaps_the_pair",
+            f"You return ({rate:.4g}, 1): the right numbers, the other way round. The rate comes first, then its loss.",
+        )
     other, _ = answer(_score, list(_GRID), _TUNING, _HELD_OUT - 3.0, like=(0.0, 0.0))
     told = f"The mean loss of the tuning problems is {_means(_score, _GRID, _TUNING)}, and you choose {rate:.4g}"
     if not near(rate, other):
@@ -64,15 +74,28 @@ def tune_fairly(answer: Answer) -> str:
             "have. Choose on the tuning problems alone.",
         )
     _name_the_oracle(rate, loss, told)
+    if near(rate, 0.25):
+        raise Mistake(
+            "takes_median",
+            f"{told}, which has the lowest **median**. The fight is about means here: a median does not see the "
+            "problem on which the rate is very wrong. Judge by what the test will judge by.",
+        )
     expect_close(rate, 1.0, told)
-    expect_close(loss, _score(1.0, _HELD_OUT).mean().item(), "the mean held-out loss at the rate 1")
+    expect_close(loss, right, "the mean held-out loss at the rate 1")
     _expect_interior(answer)
     _expect_divergence(answer)
     grid, shift = [0.01 * 1.5**k for k in range(4)], math.log2(0.01) + 3.3
     want = min((0.01 * 1.5**k for k in range(20)), key=lambda r: _score(r, _TUNING + shift).mean().item())
-    got = answer(_score, grid, _TUNING + shift, _HELD_OUT + shift, like=(0.0, 0.0))
-    expected = (want, _score(want, _HELD_OUT + shift).mean().item())
-    expect_close(got, expected, f"rate and held-out loss for the grid {show(tensor(grid))}, widened by factors of 1.5")
+    rate, loss = answer(_score, grid, _TUNING + shift, _HELD_OUT + shift, like=(0.0, 0.0))
+    told = f"The grid {show(tensor(grid))} goes on by factors of 1.5, and its best rate is {want:.4g}"
+    if any(near(rate, grid[-1] * 2**k) for k in range(1, 9)):
+        raise Mistake(
+            "always_doubles",
+            f"{told}. Yours is {rate:.4g}: beyond {grid[-1]:.4g} you doubled. Widen by the factor that the grid has, "
+            "or the rates get further apart there, and the best is missed.",
+        )
+    expect_close(rate, want, told)
+    expect_close(loss, _score(want, _HELD_OUT + shift).mean().item(), f"{told}. Its held-out loss")
     return "the reference got its best rate, and saw no more of the test than your rule did."
 
 
@@ -98,10 +121,24 @@ def _name_the_oracle(rate: float, loss: float, told: str) -> None:
 
 def _expect_interior(answer: Answer) -> None:
     """The optimum lies far beyond one end of the grid, then beyond the other."""
-    found = {
-        end: answer(_score, list(_GRID), _TUNING + shift, _HELD_OUT, like=(0.0, 0.0))[0]
-        for end, shift in ((4.0, 9.0), (0.25, -9.0))
-    }
+    found, seen = {}, []
+
+    def watched(rate: Any, problems: Tensor) -> Tensor:
+        seen.append(float(rate))
+        return _score(rate, problems) if seen[-1] > 0 else torch.full_like(problems, torch.inf)
+
+    for end, shift in ((4.0, 9.0), (0.25, -9.0)):
+        try:
+            found[end] = answer(watched, list(_GRID), _TUNING + shift, _HELD_OUT, like=(0.0, 0.0))[0]
+        except Mistake:
+            if min(seen) > 0:
+                raise
+        if min(seen) <= 0:
+            raise Mistake(
+                "widens_by_adding",
+                f"With the tuning problems moved, the best rate lies far below {_GRID[0]:g}, and you tried the rate "
+                f"{min(seen):g}. Rates are compared by factors: beyond the smallest, divide by the factor of the grid.",
+            )
     wants, factors = {4.0: 2.0**9, 0.25: 2.0**-9}, {4.0: 2.0, 0.25: 0.5}
     stuck = [end for end, rate in found.items() if near(rate, end)]
     beyond = "With the tuning problems moved, the grid"
@@ -134,9 +171,8 @@ def _expect_interior(answer: Answer) -> None:
 
 
 def _diverges(rate: Any, problems: Tensor) -> Tensor:
-    """The first problem ends in NaN from the rate 2 on."""
-    losses = _score(rate, problems)
-    return torch.where((torch.arange(len(problems)) == 0) & (float(rate) > 1.5), math.nan, losses)
+    """The problem 1 ends in NaN from the rate 2 on."""
+    return torch.where((problems == 1.0) & (float(rate) > 1.5), math.nan, _score(rate, problems))
 
 
 def _expect_divergence(answer: Answer) -> None:

@@ -23,6 +23,8 @@ from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_
         "one_standard_error",
         "spread_around_exact",
         "exact_minus_estimates",
+        "forgets_exact",
+        "swaps_the_pair",
     ),
     hints=(
         "Noise lies above the truth as often as below. What is left of it when the differences are averaged, and what "
@@ -35,6 +37,18 @@ from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_
 def bias(answer: Answer) -> str:
     like, estimates = (tensor(0.0), tensor(0.0)), tensor([1.0, 5.0]).repeat(50)
     centered, half_centered = answer(estimates, tensor(3.0), like=like)
+    if near(half_centered, 0.0) and near(centered, 1.96 * 2 / 10, rtol=0.03):
+        raise Mistake(
+            "swaps_the_pair",
+            f"{_ON_AVERAGE}: the bias is 0, and there is noise. You return ({show(centered.item())}, 0), the other way "
+            "round: the bias comes first, then half the width.",
+        )
+    if near(centered, 3.0):
+        raise Mistake(
+            "forgets_exact",
+            f"{_ON_AVERAGE}: the bias is 0. Yours is 3, the mean of the estimates themselves: by how much do they lie "
+            "above the exact value? Subtract it.",
+        )
     if not near(centered, 0.0):
         _name_what_never_cancels(centered, answer(estimates, tensor(5.0), like=like)[0])
     mean, half = answer(estimates, tensor(5.0), like=like)
@@ -62,16 +76,18 @@ def bias(answer: Answer) -> str:
     return "a bias counts when its interval does not hold 0."
 
 
+_ON_AVERAGE = "Of 100 estimates, 50 are 1 and 50 are 5, and the exact value is 3, so that they are right on average"
+
+
 def _name_what_never_cancels(centered: Tensor, off: Tensor) -> None:
-    told = "Of 100 estimates, 50 are 1 and 50 are 5, and the exact value is 3"
     if centered > 0 and off > 0:
         raise Mistake(
             "absolute_errors",
-            f"{told}: on average they are right, and the bias is 0. Yours is {show(centered.item())}, because every "
+            f"{_ON_AVERAGE}: the bias is 0. Yours is {show(centered.item())}, because every "
             "error counts as positive, and nothing can cancel. That measures noise and bias together, and would call "
             "every noisy estimator biased. Keep the signs.",
         )
-    expect_close(centered, 0.0, f"{told}. The bias")
+    expect_close(centered, 0.0, f"{_ON_AVERAGE}. The bias")
 
 
 def _name_the_width(half: Tensor, of_more: Tensor, told: str) -> None:

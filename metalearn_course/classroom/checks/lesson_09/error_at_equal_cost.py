@@ -20,6 +20,7 @@ from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_
         "forgets_cost",
         "cost_upside_down",
         "takes_the_root",
+        "rounds_n",
     ),
     hints=(
         "You average a thousand estimates instead of ten. Which part of their error shrinks, and which part do they "
@@ -38,6 +39,14 @@ def error_at_equal_cost(answer: Answer) -> str:
     for value in without_noise:
         expect_close(value, 9.0, "bias -3 and variance 0: the error, whatever the budget")
     expect_close(answer(2.0, 12.0, 0.5, 4.0, like=0.0), 5.5, "bias 2, variance 12, cost 0.5 and budget 4: the error")
+    between = answer(0.0, 12.0, 2.0, 7.0, like=0.0)
+    if any(near(between, 12.0 / n) for n in (3, 4)):
+        raise Mistake(
+            "rounds_n",
+            f"At variance 12 and cost 2, a budget of 7 buys 3.5 estimates, and the error is 3.429. Yours is "
+            f"{show(between)}: the number was rounded. Leave it as it is, so that the curve has no steps.",
+        )
+    expect_close(between, 12.0 / 3.5, "bias 0, variance 12, cost 2 and budget 7: 3.5 estimates, so the error")
     budgets = tensor([1.0, 2.5, 10.0])
     many = answer(2.0, 12.0, 0.5, budgets, like=budgets)
     expect_close(many, tensor([10.0, 6.4, 4.6]), f"bias 2, variance 12, cost 0.5 and the budgets {show(budgets)}")

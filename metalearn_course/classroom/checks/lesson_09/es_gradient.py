@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, tensor
 
-from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_close, near, show
+from metalearn_course.classroom.checks import Answer, Mistake, exercise, expect_close, instead_of, near, show
 from metalearn_course.classroom.checks.lesson_09.shared import PHI, SIGMA, Z
 
 Loss = Callable[[Tensor], Tensor]
@@ -27,6 +27,11 @@ def _stairs(phi: Tensor) -> Tensor:
 
 
 _UNEVEN = tensor([[1.0, 0.0], [2.0, 1.0], [1.0, -1.0], [0.0, 2.0]])
+_ZEROS = (
+    "Where a row of z is [1, 0] you return NaN or infinity: you divide by the perturbation itself, and one coordinate "
+    "of it is 0. (A tiny one would be as bad.) The difference of the losses is divided by a number that is the same "
+    "for all rows, and MULTIPLIED by the perturbation."
+)
 _SAID = (
     "The loss is phi[0]^2 + 3 phi[1], phi = [1, 2], sigma = 0.25 and z = [[1, 1], [1, -1]]. The first pair has the "
     "losses 8.3125 and 5.8125, the second 6.8125 and 7.3125; together they give [2, 3], the gradient itself."
@@ -49,6 +54,9 @@ _SAID = (
         "sums_pairs",
         "wrong_sign",
         "ignores_z",
+        "all_pairs_at_once",
+        "divides_by_z",
+        "divides_by_length",
         "backpropagates",
     ),
     hints=(
@@ -62,9 +70,11 @@ _SAID = (
     ),
 )
 def es_gradient(answer: Answer) -> str:
+    _expect_one_at_a_time(answer)
     got = answer(_curved, PHI, SIGMA, Z, like=PHI)
     again = answer(_curved, PHI, SIGMA, Z, like=PHI)
-    at_bottom = answer(_bowl, torch.zeros(2), SIGMA, _UNEVEN, like=PHI)
+    with instead_of("not_finite", "divides_by_z", _ZEROS):
+        at_bottom = answer(_bowl, torch.zeros(2), SIGMA, _UNEVEN, like=PHI)
     if not near(got, again):
         _name_the_draws(got, again, at_bottom)
     if near(answer(_stairs, PHI, SIGMA, Z, like=PHI), torch.zeros(2)):
@@ -91,8 +101,32 @@ def es_gradient(answer: Answer) -> str:
     return "no derivative was taken, and on average it is the gradient."
 
 
+def _expect_one_at_a_time(answer: Answer) -> None:
+    shapes = []
+
+    def watched(phi: Tensor) -> Tensor:
+        shapes.append(tuple(phi.shape))
+        return _curved(phi)
+
+    def batched() -> tuple[int, ...] | None:
+        return next((shape for shape in shapes if shape != tuple(PHI.shape)), None)
+
+    try:
+        answer(watched, PHI, SIGMA, Z)
+    except Mistake:
+        if batched() is None:
+            raise
+    if batched() is not None:
+        raise Mistake(
+            "all_pairs_at_once",
+            f"`loss` takes one point, here of shape (2,); you called it with shape {batched()}. (The lesson's loss "
+            "takes a stack of rates; this one need not.) Call it for each row of `z` by itself, in a loop or by "
+            "`torch.func.vmap(loss)`.",
+        )
+
+
 def _es(loss: Loss, phi: Tensor, sigma: float, z: Tensor) -> Tensor:
-    """An estimate by each pair, shape (pairs, d)."""
+    """An estimate by each pair, shape (pairs, m)."""
     return torch.stack([(loss(phi + e) - loss(phi - e)) / (2 * sigma**2) * e for e in sigma * z])
 
 
@@ -160,6 +194,13 @@ def _name_the_factor(answer: Answer, got: Tensor) -> None:
             "is 1 / sigma times that, too large: the difference was divided by 2 sigma squared, but multiplied by z. "
             "Multiply by the perturbation, sigma * z.",
         ),
+        (
+            "divides_by_length",
+            0.5,
+            "is half that: the difference was divided by the squared length of its own perturbation, which is 2 sigma "
+            "squared here. The slope along one direction is right then, but on average only one of m directions is "
+            "seen, an m-th of the gradient. Divide by 2 sigma squared, whatever the row.",
+        ),
         ("wrong_sign", -1.0, "points downhill. A gradient points to where the loss grows: plus member minus minus."),
     ):
         if near(got, factor * right):
@@ -180,7 +221,7 @@ def _name_the_factor(answer: Answer, got: Tensor) -> None:
 
 
 def _expect_exact_on_a_plane(answer: Answer) -> None:
-    """Orthogonal rows of length sqrt(d) see every direction equally: on a linear loss nothing is left to chance."""
+    """Orthogonal rows of length sqrt(m) see every direction equally: on a linear loss nothing is left to chance."""
     pair = tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64)
     slope = tensor([3.0, -1.0, 0.5, 2.0], dtype=torch.float64)
     got = answer(lambda phi: phi @ slope + 7, torch.ones_like(slope), 0.1, torch.kron(pair, pair), like=slope)

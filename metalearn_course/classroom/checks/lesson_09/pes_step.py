@@ -19,6 +19,10 @@ _PAIR = (
     "Here phi = [1, 2], sigma = 0.25 and z = [2, -2], so that this segment's noise is [0.5, -0.5], and the two members "
     "begin it at the states 5 and 1"
 )
+_APART = (
+    "After the first segment the members are in different places, and that is how earlier noise is felt later on. Each "
+    "goes on from its own state."
+)
 _SUM = f"{_PAIR}. The total came in as [1.5, 0.5] and is now [2, 0]"
 
 
@@ -51,6 +55,8 @@ def _pes(answer: Answer, over: bool = False, states: tuple[Tensor, Tensor] = _ST
         "adds_too_late",
         "resets_too_early",
         "divides_by_sigma",
+        "minus_minus_plus",
+        "hands_on_old_states",
     ),
     hints=(
         "The members of the pair arrive at this segment in different states. Which of all the noise so far made these "
@@ -65,7 +71,7 @@ def _pes(answer: Answer, over: bool = False, states: tuple[Tensor, Tensor] = _ST
 )
 def pes_step(answer: Answer) -> str:
     gradient, states, total = _pes(answer)
-    _name_the_states(answer, gradient, states)
+    _name_the_states(answer, gradient, states, total)
     _name_the_noise(gradient, total)
     _expect_reset(answer, gradient)
     _expect_any_state(answer)
@@ -73,17 +79,33 @@ def pes_step(answer: Answer) -> str:
     return "every segment is followed by a step, and the noise of earlier ones is not forgotten."
 
 
-def _name_the_states(answer: Answer, gradient: Tensor, states: tuple[Tensor, Tensor]) -> None:
+def _name_the_states(answer: Answer, gradient: Tensor, states: tuple[Tensor, Tensor], total: Tensor) -> None:
     told = f"{_PAIR}, and each adds its own phi[0] to its state: they end at 6.5 and 1.5"
-    others = [_pes(answer, states=pair)[0] for pair in ((tensor(7.0), _STATES[1]), (_STATES[0], tensor(3.0)))]
+    others = [_pes(answer, states=pair) for pair in ((tensor(7.0), _STATES[1]), (_STATES[0], tensor(3.0)))]
     for member, other in zip(("plus", "minus"), others, strict=True):
-        if near(other, gradient):
+        if near(other, (gradient, states, total)):
             raise Mistake(
                 "shares_state",
-                f"{_PAIR}. When the state of the {member} member is 2 more, your gradient remains {show(gradient)}: "
-                "this state is never used. After the first segment the members are in different places, and that is "
-                "how earlier noise is felt later on. Each goes on from its own state.",
+                f"{_PAIR}. When the state of the {member} member is 2 more, all that you return stays as it is: this "
+                f"state is never used. {_APART}",
             )
+    if any(near(other[0], gradient) for other in others):
+        raise Mistake(
+            "shares_state",
+            f"{_PAIR}. When one of these states is 2 more, your gradient stays {show(gradient)}. {_APART}",
+        )
+    if near(states, _STATES):
+        raise Mistake(
+            "hands_on_old_states",
+            f"{told}. You hand on 5 and 1, the states that came in, so that every segment would be the first one. Hand "
+            "on what `segment` returns.",
+        )
+    if near(gradient, -56 * _NOW):
+        raise Mistake(
+            "minus_minus_plus",
+            f"{_SUM}. The gradient is [112, 0]; yours, {show(gradient)}, points the other way. The plus member moves "
+            "by + sigma z, and its loss comes first: plus minus minus.",
+        )
     if near(states[0], states[1]):
         raise Mistake(
             "shares_state",
@@ -97,7 +119,7 @@ def _name_the_states(answer: Answer, gradient: Tensor, states: tuple[Tensor, Ten
             "in the states already. In this segment `phi` is moved by this segment's noise alone, and only the "
             "difference of the losses is multiplied by the sum.",
         )
-    expect_close(states, (tensor(6.5), tensor(1.5)), f"{told}. The states that you return")
+    expect_close(states, (tensor(6.5), tensor(1.5)), f"{told}. The pair of states that you return, its part ")
 
 
 def _name_the_noise(gradient: Tensor, total: Tensor) -> None:
