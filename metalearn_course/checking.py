@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from .estimators import Backpropagation
 from .evaluation import accuracy, evaluate, mse, predictions
 from .meta_learners.base import MetaLearner
+from .saying import say
 from .tasks.sinusoids import Sinusoids
 from .tasks.task import Examples, Task, TaskDistribution, one_task
 from .training import meta_train
@@ -77,12 +78,26 @@ def check_meta_learner(make: Callable[[], MetaLearner], tasks: TaskDistribution 
     if any(p.requires_grad for p in meta_learner.parameters()):
         _meta_gradient(meta_learner, stack)
         _resume(make, tasks)
-    print(f"{type(meta_learner).__name__} passes check_meta_learner ✓")
+    say(f"{type(meta_learner).__name__} passes check_meta_learner ✓")
 
 
 def _vmap_equals_loop(meta_learner: MetaLearner, stack: Task) -> None:
     singles = [one_task(stack, i) for i in range(len(stack.classes))]
+    _not_random(meta_learner, stack)
     _equal(meta_learner(stack), meta_learner(singles), "the objective under vmap", "a loop over the tasks")
+
+
+def _not_random(meta_learner: MetaLearner, stack: Task) -> None:
+    """What draws numbers, even in eval mode, draws others in a loop than under vmap."""
+    losses = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        losses.append(meta_learner(stack))
+    if not torch.allclose(losses[0], losses[1], equal_nan=True):
+        raise CheckError(
+            f"{type(meta_learner).__name__}: the objective of the same tasks differs with the random numbers, so that "
+            f"nothing can be compared. Make it without them here: TrainedBy(..., fresh_start=False), for example."
+        )
 
 
 def _fit_equals_stack(meta_learner: MetaLearner, stack: Task) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from .evaluation import Evaluation
+from .saying import say
 
 Bound = float | dict[str, float]
 
@@ -45,7 +46,7 @@ def claim(
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
     line = f"{name}: {shown} (claimed {words})"
-    print(f"{line} {'✓' if holds else '✗'}")
+    say(f"{line} {'✓' if holds else '✗'}")
     if not holds and not (learned and os.environ.get("METALEARN_ABLATE") == "1"):
         raise ClaimError(line)
 

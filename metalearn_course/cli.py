@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from metalearn_course.classroom.environment import CourseError, calm_threads, say, utf8_output
+from metalearn_course.classroom.environment import CourseError, calm_threads, utf8_output
+from metalearn_course.saying import say
 
 app = typer.Typer(
     help="Learn meta-learning by hand: open the lessons, do the exercises, check them.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .evaluation import Evaluation, evaluate, half_width
+from .evaluation import Evaluation, evaluate, half_width, in_mode
 from .meta_learners.base import MetaLearner
 from .tasks.task import TaskDistribution, one_task
 
@@ -76,15 +77,11 @@ def _difference(scores: Tensor, reference: Tensor) -> tuple[float, float]:
 
 def _milliseconds(meta_learner: MetaLearner, tasks: TaskDistribution, seed: int) -> float:
     """The median time of `fit` over several support sets."""
-    batch = tasks.sample(_TIMED, torch.Generator().manual_seed(seed))
-    was_training, times = meta_learner.training, []
-    meta_learner.eval()
-    try:
+    batch, times = tasks.sample(_TIMED, torch.Generator().manual_seed(operator.index(seed))), []
+    with in_mode(meta_learner), torch.random.fork_rng(devices=[]):
         for i in range(_TIMED):
             support = one_task(batch, i).support
             began = time.perf_counter()
             meta_learner.fit(support)
             times.append(time.perf_counter() - began)
-    finally:
-        meta_learner.train(was_training)
     return 1000 * sorted(times)[_TIMED // 2]

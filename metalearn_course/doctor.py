@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from metalearn_course.classroom.environment import CourseError, home, repository, say
+from metalearn_course.classroom.environment import CourseError, home, repository
+from metalearn_course.saying import say
 
 PYTHONS = ((3, 11), (3, 13))
 WATCHED = ("torch", "jupyterlab", "anywidget", "ipywidgets", "matplotlib", "nbval")

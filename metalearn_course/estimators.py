@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.utils._pytree import tree_map
 
+from .arguments import whole
 from .meta_learners.base import MetaLearner
 from .meta_learners.trained_by import TrainedBy
 from .tasks.task import Task, check_tasks, one_task, stack_tasks
@@ -29,7 +30,8 @@ class Backpropagation:
 
     A parameter that plays no part has gradient zero; RuntimeError where none of them plays one. compile: by
     torch.compile, which needs a C++ compiler and some ten seconds, and makes steps of small networks several times
-    faster. A meta-learner that goes `one_by_one` gets its gradient task by task, in the memory of one.
+    faster; it draws other random numbers, and trainings of a `TrainedBy` that diverge are not counted. A meta-learner
+    that goes `one_by_one` gets its gradient task by task, in the memory of one.
     """
 
     def __init__(self, compile: bool = False) -> None:
@@ -86,7 +88,7 @@ def _by_transformation(meta_learner: MetaLearner, phi: Params, tasks: Task) -> t
 
 
 class Truncated:
-    """Backpropagation through `truncation` inner steps at a time (Werbos, 1990; Andrychowicz et al., 2016).
+    """Backpropagation through `truncation` inner steps at a time (Williams and Peng, 1990; Andrychowicz et al., 2016).
 
     Each call goes on where the one before left a stack of trainings, detached, and begins anew on fresh tasks when
     their horizon is reached. The gradients of all segments add up to the exact one, but for all that an early step does
@@ -94,9 +96,10 @@ class Truncated:
     """
 
     def __init__(self, truncation: int) -> None:
-        self.truncation = _positive("truncation", truncation)
+        self.truncation = whole("truncation", truncation)
 
     def init(self, meta_learner: MetaLearner, tasks: Task) -> Any:
+        """The form of what is carried; the trainings themselves begin with the first step."""
         trains = _trains(self, meta_learner, self.truncation)
         return {"tasks": tasks, "runs": trains.begin(tasks), "step": torch.tensor(0)}
 
@@ -107,10 +110,9 @@ class Truncated:
         steps = min(self.truncation, trains.steps - first)
         losses, runs = _with(trains, phi, "segment", s["runs"], s["tasks"], first, steps)
         grads = _gradient(trains, phi, trains.share(losses, first).mean())
-        runs, after = _detached(runs), (first + steps) % trains.steps
-        if after == 0:
-            trains.count(runs)
-        s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after)}
+        after = (first + steps) % trains.steps
+        trains.count(losses, s["runs"], runs)
+        s = {"tasks": s["tasks"], "runs": _detached(runs), "step": torch.tensor(after)}
         return grads, trains.meta_losses(losses.detach()), s
 
 
@@ -129,8 +131,8 @@ class EvolutionStrategies:
     def __init__(self, sigma: float = 0.01, pairs: int = 8) -> None:
         if not 0 < sigma < math.inf:
             raise ValueError(f"sigma={sigma}; perturbations need a size above 0. Raise sigma, 0.01 for example.")
-        self.sigma = sigma
-        self.pairs = _positive("pairs", pairs)
+        self.sigma = float(sigma)
+        self.pairs = whole("pairs", pairs)
 
     def init(self, meta_learner: MetaLearner, tasks: Task) -> Any:
         if self.truncation is None:
@@ -165,9 +167,8 @@ class EvolutionStrategies:
         losses, runs = vmap(segment, randomness="same")(members, s["runs"])
         total = {name: s["sum"][name] + d[name] for name in d} if self.persistent else d
         grads = self._estimate(trains.share(losses, first), total)
+        trains.count(losses, s["runs"], runs)
         after = (first + steps) % trains.steps
-        if after == 0:
-            trains.count(runs)
         s = {"tasks": s["tasks"], "runs": runs, "step": torch.tensor(after), "sum": total}
         return grads, trains.meta_losses(losses).mean(0), () if self.truncation is None else s
 
@@ -189,19 +190,22 @@ class TruncatedES(EvolutionStrategies):
 
     Cheaper than whole trainings and less noisy; and biased as truncated backpropagation is: what an early step does to
     later segments is not seen. Each member goes on from its own training, so that `PES` differs in one line. (In
-    algorithm 1 of Vicol et al., 2021, all go on from one unperturbed training: the same mean, less noise.)
+    algorithm 1 of Vicol et al., 2021, all go on from one unperturbed training: less noise, and the same mean but for a
+    term of order sigma^2.)
     """
 
     def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
         super().__init__(sigma, pairs)
-        self.truncation = _positive("truncation", truncation)
+        self.truncation = whole("truncation", truncation)
 
 
 class PES(TruncatedES):
     """Persistent evolution strategies (Vicol et al., 2021, algorithm 2): truncated, and yet unbiased.
 
     Each member of a pair goes on from its own training. Its losses are the work of all its perturbations so far, so
-    they are multiplied by their sum, which starts again at 0 with every new training.
+    they are multiplied by their sum, which starts again at 0 with every new training. Unbiased for the meta-loss as it
+    is smoothed by a perturbation of every segment (`EvolutionStrategies`: one of the whole training), as long as phi
+    stays the same during a training.
     """
 
     persistent = True
@@ -223,12 +227,6 @@ def _with(meta_learner: MetaLearner, phi: Params, method: str, *arguments: Any) 
 
 def _detached(tree: Any) -> Any:
     return tree_map(lambda t: t.detach(), tree)
-
-
-def _positive(name: str, value: int) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}={value}; expected at least 1, a whole number. Raise {name}.")
-    return value
 
 
 def _trains(estimator: Any, meta_learner: MetaLearner, truncation: int) -> TrainedBy:

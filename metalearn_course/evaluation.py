@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,9 +87,9 @@ def evaluate(
     """
     if episodes < 2:
         raise ValueError(f"episodes={episodes}; an interval over tasks needs at least 2.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     scores, not_finite = [], 0
-    with _mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with in_mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in _chunks(episodes):
             batch = tasks.sample(size, generator)
@@ -127,7 +128,7 @@ def instance_accuracy(
         raise ValueError(f"episodes={episodes}; an interval over episodes needs at least 2.")
     if not isinstance(reader, Reader):
         raise TypeError(f"instance_accuracy follows a Reader along a sequence; {type(reader).__name__} is none.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     right: list[Tensor] = []
     seen: list[Tensor] = []
 
@@ -137,7 +138,7 @@ def instance_accuracy(
         before = (examples.y[:, None] == examples.y).tril(-1).sum(-1)
         return logits.argmax(-1) == examples.y, before
 
-    with _mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with in_mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in _chunks(episodes):
             batch = tasks.sample(size, generator)
@@ -163,17 +164,23 @@ def curves(trained_by: TrainedBy, tasks: TaskDistribution, *, problems: int = 10
     never the problems of meta-training, whatever its seed. A training that diverges is followed wherever it goes; what
     is not a number counts as infinite.
     """
+    if not isinstance(trained_by, TrainedBy):
+        raise TypeError(f"curves follows the trainings of a TrainedBy; {type(trained_by).__name__} is none.")
     if problems < 2:
         raise ValueError(f"problems={problems}; a mean over problems with an interval needs at least 2.")
     generator, parts = torch.Generator().manual_seed(stream(seed, PROBLEMS)), []
-    with _mode(trained_by), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with in_mode(trained_by), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in _chunks(problems, _PROBLEMS):
-            parts.append(_curves(trained_by, tasks.sample(size, generator)))
+            with trained_by._no_running_statistics():
+                parts.append(_curves(trained_by, tasks.sample(size, generator)))
     return torch.cat(parts).nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _curves(trained_by: TrainedBy, tasks: Task) -> Tensor:
+    def over_problems(function: Callable[..., Any], in_dims: Any = 0) -> Callable[..., Any]:
+        return vmap(function, in_dims, randomness="different")
+
     def judged(params: Params, task: Task) -> Tensor:
         return trained_by.batch_loss(params, task.query)
 
@@ -183,12 +190,12 @@ def _curves(trained_by: TrainedBy, tasks: Task) -> Tensor:
         return after.params, after.state
 
     check_tasks(tasks)
-    params = vmap(lambda _: trained_by.start(), randomness="different")(tasks.query.x)
-    state = vmap(trained_by.rule.init)(params)
-    losses = [vmap(judged)(params, tasks)]
+    params = over_problems(lambda _: trained_by.start())(tasks.query.x)
+    state = over_problems(trained_by.rule.init)(params)
+    losses = [over_problems(judged)(params, tasks)]
     for step in range(trained_by.steps):
-        params, state = vmap(updated, in_dims=(0, 0, 0, None))(params, state, tasks, step)
-        losses.append(vmap(judged)(params, tasks))
+        params, state = over_problems(updated, (0, 0, 0, None))(params, state, tasks, step)
+        losses.append(over_problems(judged)(params, tasks))
     return torch.stack(losses, dim=1)
 
 
@@ -222,7 +229,7 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
         return predictions(meta_learner, stack)[0, 0]
 
     masks = {kind: _inputs_of(kind, batch) for kind in kinds}
-    with _mode(meta_learner, train_mode), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+    with in_mode(meta_learner, train_mode), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         support_x, query_x = (examples.x.detach().requires_grad_() for examples in (batch.support, batch.query))
         before = answer(support_x, query_x)
         grads = torch.autograd.grad(before.sum(), [support_x, query_x], allow_unused=True, materialize_grads=True)
@@ -251,7 +258,7 @@ def _inputs_of(kind: str, batch: Task) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _mode(meta_learner: MetaLearner, train: bool = False) -> Iterator[None]:
+def in_mode(meta_learner: MetaLearner, train: bool = False) -> Iterator[None]:
     """Every module in eval (or train) mode; each gets its own mode back afterwards, and its buffers."""
     modes = {module: module.training for module in meta_learner.modules()}
     buffers = {name: b.clone() for name, b in meta_learner.named_buffers()}

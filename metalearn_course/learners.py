@@ -126,19 +126,21 @@ class Images(nn.Module):
         return x
 
 
-def fresh(module: nn.Module) -> dict[str, Tensor]:
-    """New weights for `module`, drawn as nn.Linear and nn.Conv2d draw theirs: within 1 / sqrt(inputs of a unit) of 0.
+DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # modules whose weights `fresh` draws
 
-    Parameters of other modules (the scale of a norm) stay as they are. Drawn from the global generator; under
-    vmap(randomness="different"), weights of its own for every task.
+
+def fresh(module: nn.Module) -> dict[str, Tensor]:
+    """New weights for `module`, as nn.Linear and convolutions draw theirs: within 1 / sqrt(inputs of a unit) of 0.
+
+    Parameters of other modules (the scale of a norm) stay as they are; of tied ones, the first name counts. Drawn from
+    the global generator; under vmap(randomness="different"), weights of its own for every task.
     """
-    drawn = {}
+    drawn: dict[str, Tensor] = dict(module.named_parameters())
     for prefix, part in module.named_modules():
-        for name, p in part.named_parameters(recurse=False):
-            if isinstance(part, (nn.Linear, nn.Conv2d)):
+        for name, p in part.named_parameters(prefix, recurse=False):
+            if isinstance(part, DRAWN) and name in drawn:
                 bound = 1 / math.sqrt(part.weight[0].numel())
-                p = bound * (2 * torch.rand_like(p) - 1)
-            drawn[f"{prefix}.{name}" if prefix else name] = p
+                drawn[name] = bound * (2 * torch.rand_like(p) - 1)
     return drawn
 
 

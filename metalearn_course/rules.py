@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .archives import read_archive
 from .update_rules import CoordinateRates, LearnedRate, LSTMOptimizer, MetaLSTMGates, MLPOptimizer
 
 LearnedRule = LearnedRate | CoordinateRates | MetaLSTMGates | LSTMOptimizer | MLPOptimizer
@@ -19,6 +20,7 @@ LearnedRule = LearnedRate | CoordinateRates | MetaLSTMGates | LSTMOptimizer | ML
 RULES_VERSION = 1
 RULES = Path(__file__).parent / "weights" / "rules"
 _KEYS = ("version", "kind", "options", "trained_on")
+_ADVICE = "Write it anew with save_rule; if it came with the course, get the course's own files again."
 
 
 def _rates_for(params: dict[str, list[int]]) -> CoordinateRates:
@@ -48,28 +50,36 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
     """Write a learned rule into one npz file: phi in float32, and `about` it, as JSON.
 
     trained_on: in words, the distribution of training problems; further names of `about` are yours. What a rule that
-    was trained on quadratics does elsewhere is anyone's guess: so no file is without it.
+    was trained on quadratics does elsewhere is anyone's guess: so no file is without it. TypeError for a remark that
+    JSON cannot hold; a number may come from numpy or torch.
     """
     kind = type(rule).__name__
     if kind not in _KINDS:
         raise TypeError(f"{kind} is no learned rule of this course; expected one of {', '.join(_KINDS)}.")
-    if not trained_on.strip():
-        raise ValueError("trained_on is empty; say in words on which problems the rule was trained.")
-    if broken := [name for name, v in rule.state_dict().items() if not v.isfinite().all()]:
+    if not _words(trained_on):
+        raise ValueError(f"trained_on={trained_on!r}; say in words on which problems the rule was trained.")
+    arrays = {name: v.detach().float().cpu() for name, v in rule.state_dict().items()}
+    if broken := _not_finite(arrays):
         raise ValueError(
-            f"{broken[0]} of this {kind} holds numbers that are not finite. Save one that was trained well."
+            f"{broken} of this {kind} holds numbers that are not finite in float32. Save one that was trained well."
         )
     if taken := [name for name in about if name in _KEYS]:
         raise ValueError(f"{taken[0]!r} is written by save_rule itself. Give your remark another name.")
-    text = json.dumps(  # keys in their order: that of a rule's parameters is one of its options
-        {"version": RULES_VERSION, "kind": kind, "options": _KINDS[kind][1](rule), "trained_on": trained_on, **about}
-    )
-    arrays = {name: v.detach().float().cpu().numpy() for name, v in rule.state_dict().items()}
+    words = {"version": RULES_VERSION, "kind": kind, "options": _KINDS[kind][1](rule), "trained_on": trained_on}
+    for name, value in about.items():
+        try:
+            words[name] = json.loads(json.dumps(value, default=lambda number: number.item()))
+        except (AttributeError, TypeError, ValueError, RuntimeError):  # what item says to several numbers, or json
+            raise TypeError(
+                f"The remark {name!r} ({type(value).__name__}) is nothing that JSON can hold; expected words, numbers, "
+                f"or lists of them. Convert it, as in x.tolist()."
+            ) from None
+    text = json.dumps(words)  # keys in their order: that of a rule's parameters is one of its options
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
     with aside.open("wb") as file:  # an open file, for numpy would add an ending to a name
-        np.savez_compressed(file, about=np.array(text), **arrays)
+        np.savez_compressed(file, about=np.array(text), **{name: v.numpy() for name, v in arrays.items()})
     aside.replace(path)
 
 
@@ -99,25 +109,19 @@ def learned_rule(name: str, folder: Path = RULES) -> LearnedRule:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The arrays, as float32 tensors, and the `about` of a rule's file."""
-    advice = "Write it anew with save_rule; if it came with the course, get the course's own files again."
+    """The arrays, as float32 tensors, and the `about` of a rule's file, both checked."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}. Write one with save_rule, or ask for another.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = dict(json.loads(str(file["about"])))
-            arrays = {k: torch.from_numpy(file[k].astype(np.float32)) for k in file.files if k != "about"}
-    except Exception as error:  # whatever zipfile, zlib, numpy and json say to bytes that they did not write
-        raise ValueError(f"{path.name} is no whole rule file ({type(error).__name__}). {advice}") from None
-    if about.get("version") != RULES_VERSION:
-        raise ValueError(
-            f"{path.name} has version {about.get('version')}; this course reads version {RULES_VERSION}. {advice}"
-        )
+    arrays, about = read_archive(path, RULES_VERSION, _ADVICE)
     if about.get("kind") not in _KINDS:
         raise ValueError(
             f"{path.name} holds a rule of the unknown kind {about.get('kind')!r}; known are {', '.join(_KINDS)}. "
-            f"{advice}"
+            f"{_ADVICE}"
         )
+    if not _words(about.get("trained_on")):
+        raise ValueError(f"{path.name} does not say what its rule was trained on. {_ADVICE}")
+    if broken := _not_finite(arrays):
+        raise ValueError(f"{broken} in {path.name} holds numbers that are not finite. {_ADVICE}")
     return arrays, about
 
 
@@ -135,6 +139,15 @@ def _made(path: Path, arrays: dict[str, Tensor], about: dict[str, Any]) -> Learn
         raise ValueError(f"The weights in {path.name} do not fit {kind} with options {options}.")
     rule.__dict__["about"] = about
     return rule.eval()
+
+
+def _words(text: Any) -> bool:
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _not_finite(arrays: dict[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds a NaN or an infinity."""
+    return next((name for name, x in arrays.items() if not x.isfinite().all()), None)
 
 
 def _numbers(x: Tensor) -> list[float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 PROBLEMS, FRESH = 1, 2  # what a stream is for: problems to judge on; fresh weights, noise and whatever vmap draws
@@ -12,4 +14,4 @@ def stream(seed: int, purpose: int) -> int:
 
     seed: any whole number. Returns one below 2^32, by numpy's SeedSequence, the same on every machine.
     """
-    return int(np.random.SeedSequence((seed % 2**64, purpose)).generate_state(1)[0])
+    return int(np.random.SeedSequence((operator.index(seed) % 2**64, purpose)).generate_state(1)[0])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .archives import read_archive
 from .learners import Frozen, conv4, conv_strided, whitened
 from .meta_learners import (
     ANIL,
@@ -175,15 +174,4 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise FileNotFoundError(
             f"No weights for {name!r} on {path.parent.name!r} characters. {_ADVICE.format(name=name)}"
         )
-    try:
-        with np.load(path) as file:
-            about = json.loads(str(file["about"]))
-            arrays = {k: torch.from_numpy(file[k]) for k in file.files if k != "about"}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{path.name} is damaged ({error}). {_ADVICE.format(name=name)}") from None
-    if about.get("version") != WEIGHTS_VERSION:
-        raise ValueError(
-            f"{path.name} has version {about.get('version')}; this course reads version {WEIGHTS_VERSION}. "
-            f"{_ADVICE.format(name=name)}"
-        )
-    return {k: v.float() if v.is_floating_point() else v for k, v in arrays.items()}, about
+    return read_archive(path, WEIGHTS_VERSION, _ADVICE.format(name=name))

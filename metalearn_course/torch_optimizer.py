@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torch import Tensor, nn
+from torch.utils._pytree import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
 from .update_rules import Params, UpdateRule, check_rule
+from .update_rules.options import options
+
+_GIVE = "Give it model.named_parameters()."
 
 
 class TorchOptimizer(torch.optim.Optimizer):
@@ -30,9 +34,11 @@ class TorchOptimizer(torch.optim.Optimizer):
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Mapping[str, Tensor], rule: UpdateRule
     ) -> None:
         check_rule(rule)
+        if isinstance(params, (Tensor, nn.Module)):
+            raise TypeError(f"params is a {type(params).__name__}; expected an iterable of parameters. {_GIVE}")
         given = list(params.items() if isinstance(params, Mapping) else params)
         if any(isinstance(p, dict) for p in given):
-            raise ValueError("TorchOptimizer takes one group of parameters. Give it model.named_parameters().")
+            raise ValueError(f"TorchOptimizer takes one group of parameters. {_GIVE}")
         named: Any = [p if isinstance(p, tuple) else (str(i), p) for i, p in enumerate(given)]
         names = [name for name, _ in named]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -40,7 +46,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         super().__init__(named, {"rule": type(rule).__name__})
         self.rule = rule
         with torch.no_grad():
-            self.state["rule"], self._tree = tree_flatten(rule.init(self._copies()))
+            self._remember(rule.init(self._copies()))
         self._refuse_other_dtypes()
 
     def step(self, closure: Any = None, *, loss: Tensor | float | None = None) -> Any:
@@ -56,18 +62,19 @@ class TorchOptimizer(torch.optim.Optimizer):
         mine = self._named()
         if all(p.grad is None for p in mine.values()):
             raise ValueError("No parameter has a gradient. Call loss.backward() before step().")
-        first = next(iter(mine.values()))
+        self._refuse_other_dtypes()
+        first = next(p for p in mine.values() if p.grad is not None)
         with torch.no_grad():
-            value = first.new_zeros(()) if loss is None else torch.as_tensor(loss).detach().to(first)
+            value = torch.as_tensor(math.nan if loss is None else loss).detach().to(first)
             if value.shape != ():
                 raise ValueError(f"loss has shape {tuple(value.shape)}; expected a scalar. Give the mean, loss.mean().")
-            grads = {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in mine.items()}
+            grads = {name: _gradient(p) for name, p in mine.items()}
             state = tree_unflatten(self.state["rule"], self._tree)
             params, state = self.rule.update(self._copies(), grads, state, value)
+            self._remember(state)
             for name, p in mine.items():
                 if p.requires_grad:
                     p.copy_(params[name])
-            self.state["rule"] = tree_leaves(state)
 
     def __getstate__(self) -> dict[str, Any]:
         """What copy.deepcopy and pickle take along."""
@@ -79,11 +86,29 @@ class TorchOptimizer(torch.optim.Optimizer):
             raise ValueError("TorchOptimizer has one group of parameters. Make another optimizer for the new ones.")
         super().add_param_group(param_group)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The rule's state, a list of tensors, and in the group what has to fit where it is loaded."""
+        saved = super().state_dict()
+        tree = tree_unflatten(self.state["rule"], self._tree)
+        saved["param_groups"][0] |= {
+            "rule": type(self.rule).__name__,
+            "options": options(self.rule, "rule"),
+            "tensors": [keystr(path) for path, _ in tree_flatten_with_path(tree)[0]],
+        }
+        return saved
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from another run's `state_dict()`, bit for bit. The model's own state is loaded beside it."""
-        if not {"state", "param_groups"} <= state_dict.keys():
-            raise ValueError(f"{[*state_dict]} are no keys of an optimizer's state. Give what state_dict() returned.")
-        mine, its = _fingerprint(self.state_dict()), _fingerprint(state_dict)
+        """Go on from another run's `state_dict()`, bit for bit. The model's own state is loaded beside it.
+
+        The rule has to be the same, options included: to go on at another rate, set `optimizer.rule` after loading. A
+        state to which `update` added tensors does not fit a new optimizer, which has only those of `init`.
+        """
+        mine = _fingerprint(self.state_dict())
+        try:
+            its = _fingerprint(state_dict)
+        except (AttributeError, LookupError, TypeError):
+            kind = type(state_dict).__name__
+            raise ValueError(f"This {kind} is no state of an optimizer. Give what state_dict() returned.") from None
         for what in mine:
             if its[what] != mine[what]:
                 raise ValueError(
@@ -94,14 +119,23 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     def _refuse_other_dtypes(self) -> None:
         """A rate alone multiplies numbers of any kind; a network reads its own kind only."""
-        rule = self.rule if isinstance(self.rule, torch.nn.Module) else torch.nn.Module()
-        kinds = {p.dtype for p in rule.parameters() if p.ndim > 0}
-        for name, p in self._named().items():
-            if kinds and p.dtype not in kinds:
+        kinds = {p.dtype for p in self.rule.parameters() if p.ndim > 0} if isinstance(self.rule, nn.Module) else set()
+        for name, p in self._named().items() if kinds else ():
+            if p.dtype not in kinds:
                 raise ValueError(
-                    f"{name} is {p.dtype}; {type(rule).__name__} computes in {', '.join(map(str, kinds))}. "
+                    f"{name} is {p.dtype}; {type(self.rule).__name__} computes in {', '.join(map(str, kinds))}. "
                     f"Convert one of them, as in rule.to({p.dtype}) or model.float()."
                 )
+
+    def _remember(self, state: Any) -> None:
+        """Keep the tensors of a rule's state, and the tree that they are in: it may grow from step to step."""
+        leaves, tree = tree_flatten(state)
+        if others := [type(x).__name__ for x in leaves if not isinstance(x, Tensor)]:
+            raise TypeError(
+                f"The state of {type(self.rule).__name__} holds an object of type {others[0]}; expected tensors only. "
+                f"Give torch.tensor(0) for a number, and () where there is nothing to remember."
+            )
+        self.state["rule"], self._tree = leaves, tree
 
     def _named(self) -> Params:
         group = self.param_groups[0]
@@ -112,12 +146,21 @@ class TorchOptimizer(torch.optim.Optimizer):
         return {name: p.detach().clone() for name, p in self._named().items()}
 
 
+def _gradient(p: Tensor) -> Tensor:
+    """A copy of its gradient, for a rule may keep it: dense, and zero where there is none."""
+    if p.grad is None:
+        return torch.zeros_like(p)
+    return p.grad.to_dense() if p.grad.is_sparse else p.grad.clone()
+
+
 def _fingerprint(state_dict: dict[str, Any]) -> dict[str, Any]:
     """What has to agree between two runs."""
     group = state_dict["param_groups"][0]
     return {
         "rule": group.get("rule"),
+        "options": group.get("options"),
         "parameters": group.get("param_names"),
+        "tensors": group.get("tensors"),
         "shapes": [tuple(x.shape) for x in state_dict["state"].get("rule", [])],
         "dtypes": [x.dtype for x in state_dict["state"].get("rule", [])],
     }

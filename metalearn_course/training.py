@@ -17,11 +17,13 @@ import torch
 from torch import Generator, Tensor
 from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
+from .arguments import whole
 from .estimators import Backpropagation, Estimator
 from .meta_learners.base import MetaLearner
 from .seeds import FRESH, stream
 from .tasks.task import Task, TaskDistribution, one_task, stack_tasks
 from .update_rules import Params
+from .update_rules.options import number, options
 
 _FORMAT = 2
 _SAVE_EVERY = 500
@@ -60,16 +62,17 @@ def meta_train(
     after the current step and keeps what was learned. A loss or gradient that is not finite raises FloatingPointError
     and leaves everything as of the last good step.
     """
-    if steps < 0 or meta_batch < 1:
-        raise ValueError(f"steps={steps}, meta_batch={meta_batch}; expected steps >= 0 and meta_batch >= 1.")
+    estimator = Backpropagation() if estimator is None else estimator
+    _check_parts(meta_learner, tasks, estimator)
+    steps, meta_batch, seed = whole("steps", steps, 0), whole("meta_batch", meta_batch), whole("seed", seed, -(2**63))
+    lr, clip = number("lr", lr, above=0), None if clip is None else number("clip", clip, above=0)
     phi: Params = {name: p for name, p in meta_learner.named_parameters() if p.requires_grad}
     name = type(meta_learner).__name__
     if not phi:
-        raise ValueError(f"{name} has no parameters to meta-train; use it in evaluate as it is.")
+        raise ValueError(f"{name} has no parameters to meta-train; use it as it is, in evaluate or curves.")
     if os.environ.get("METALEARN_ABLATE") == "1":
         print(f"{name}: 0 of {steps:,} steps (training is switched off by METALEARN_ABLATE)")
         return History(snapshots={0: _state(meta_learner)} if 0 in snapshots else {})
-    estimator = Backpropagation() if estimator is None else estimator
     run = _Run(
         meta_learner,
         phi,
@@ -91,7 +94,8 @@ def meta_train(
                     f"{path} holds {run.step:,} steps; asked for {steps:,}. Ask for more, or another file."
                 )
         if path is not None and not path.exists():
-            run.save(path)  # a file that cannot be written is better known before the first step
+            run.save(path)  # a file that cannot be written, or read, is better known before the first step
+            _read(path)
         first, began = run.step, time.perf_counter() - run.history.seconds
         meta_learner.train()
         if run.step in snapshots:
@@ -104,8 +108,8 @@ def meta_train(
                     batch = tasks.sample(meta_batch, run.generator)
                     carried = run.carried_by(estimator, batch)
                     grads, losses, carried = estimator.step(meta_learner, phi, batch, carried)
-                    whole = not (isinstance(carried, dict) and "tasks" in carried)  # or a segment, of another batch
-                    _refuse_nonfinite(meta_learner, phi, batch, grads, losses, run.step, whole)
+                    at_once = not (isinstance(carried, dict) and "tasks" in carried)  # or a segment, of another batch
+                    _refuse_nonfinite(meta_learner, phi, batch, grads, losses, run.step, at_once)
                 run.carried = carried
                 for key, p in phi.items():
                     p.grad = grads[key]
@@ -130,7 +134,8 @@ def meta_train(
                 run.save(path)
         doubts = getattr(meta_learner, "remark", None)
         remark = doubts(batch) if doubts is not None and run.step > first else ""
-    print(_closing_line(name, run, steps, first, interrupted.is_set()))
+    period = _segments(meta_learner, estimator)
+    print(_closing_line(name, run, steps, first, interrupted.is_set(), period))
     if remark:
         print(f"{name}: {remark}")
     return run.history
@@ -192,13 +197,7 @@ class _Run:
             ) from None
 
     def load(self, path: Path) -> None:
-        try:
-            saved = torch.load(path, weights_only=True)
-        except Exception as error:
-            raise ValueError(
-                f"{path} is not a whole checkpoint ({type(error).__name__}); it may have been cut short. "
-                f"Delete it to start anew, or name another file."
-            ) from None
+        saved = _read(path)
         if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
             found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
             raise ValueError(f"{path} has checkpoint format {found}; this version reads {_FORMAT}. Name another file.")
@@ -233,27 +232,33 @@ class _Run:
 
     def _fingerprint(self) -> dict[str, Any]:
         shapes = {name: list(t.shape) for name, t in self.meta_learner.state_dict().items()}
-        owners = {f"{name}." if name else "": module for name, module in self.meta_learner.named_modules()}
-        options = {f"{owner}{k}": v for owner, module in owners.items() for k, v in _options(module).items()}
+        made = {k: v for k, v in options(self.meta_learner).items() if k not in ("ways", "trained_seconds")}
         rules = {name: repr(value) for name, value in vars(self.meta_learner).items() if is_dataclass(value)}
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
-        return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **options, **rules, **modules}
+        return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **made, **rules, **modules}
 
 
-def _options(module: torch.nn.Module) -> dict[str, Any]:
-    """What a module was made with: its numbers and words, and those of its buffers that are in no state_dict.
+def _check_parts(meta_learner: Any, tasks: Any, estimator: Any) -> None:
+    """TypeError, in a line, for what was given in the wrong place."""
+    for what, value, fits, expected in (
+        ("meta_learner", meta_learner, isinstance(meta_learner, MetaLearner), "a MetaLearner, such as TrainedBy(...)"),
+        ("tasks", tasks, hasattr(tasks, "sample"), "a distribution of tasks with a sample method, such as Sinusoids()"),
+        ("estimator", estimator, hasattr(estimator, "step"), "an estimator such as Backpropagation()"),
+    ):
+        if isinstance(value, type) or not fits:
+            kind = value.__name__ if isinstance(value, type) else type(value).__name__
+            raise TypeError(f"{what} is {'the class ' * isinstance(value, type)}{kind}; expected {expected}.")
 
-    Modules of torch say so themselves, in their repr.
-    """
-    if type(module).__module__.startswith("torch."):
-        return {}
-    numbers = {k: b.tolist() for k, b in module.named_buffers(recurse=False) if k in module._non_persistent_buffers_set}
-    return numbers | {
-        k: v
-        for k, v in vars(module).items()
-        if isinstance(v, (bool, int, float, str)) and k not in ("training", "ways", "trained_seconds") and k[0] != "_"
-    }
+
+def _read(path: Path) -> Any:
+    try:
+        return torch.load(path, weights_only=True)
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not a whole checkpoint ({type(error).__name__}); it may have been cut short. "
+            f"Delete it to start anew, or name another file."
+        ) from None
 
 
 def _is_plain(tree: Any) -> bool:
@@ -266,7 +271,7 @@ def _is_plain(tree: Any) -> bool:
 
 def _said(estimator: Estimator) -> str:
     """The estimator and its numbers, as far as they change what is computed."""
-    numbers = [f"{k}={v}" for k, v in sorted(vars(estimator).items()) if isinstance(v, (int, float)) and k != "compile"]
+    numbers = [f"{k}={v}" for k, v in sorted(options(estimator).items()) if v is not False]
     return f"{type(estimator).__name__}{'(' + ', '.join(numbers) + ')' if numbers else ''}"
 
 
@@ -275,24 +280,28 @@ def _state(meta_learner: MetaLearner) -> Params:
 
 
 def _refuse_nonfinite(
-    meta_learner: MetaLearner, phi: Params, tasks: Task, grads: Params, losses: Tensor, step: int, whole: bool
+    meta_learner: MetaLearner, phi: Params, tasks: Task, grads: Params, losses: Tensor, step: int, at_once: bool
 ) -> None:
     """Stop before the update that would spread a NaN, and name the step, the task and the inner step it came from.
 
-    whole: whether a step is the whole work on `tasks`, so that it can be done again to look closer.
+    at_once: whether a step is the whole work on `tasks`, so that it can be done again to look closer.
     """
     what, bad = "loss", (~losses.isfinite()).nonzero().flatten().tolist()
     if not bad and torch.nn.utils.get_total_norm(list(grads.values())).isfinite():
         return
     if not bad:
-        what, tried = "gradient", range(len(losses)) if whole else ()
+        what, tried = "gradient", range(len(losses)) if at_once else ()
         bad = [i for i in tried if not _finite_gradient(meta_learner, phi, tasks, i)]
-    where = "no single task" if whole else "a segment of its trainings"
+    where = "no single task" if at_once else "a segment of its trainings"
     if bad:
-        where = f"task {bad[0]} of the batch{_inner_step(meta_learner, tasks, bad[0]) if whole else ''}"
+        where = f"task {bad[0]} of the batch{_inner_step(meta_learner, tasks, bad[0]) if at_once else ''}"
+    advice = (
+        "The parameters of the step before are kept. Lower the inner or the outer rate, or look at that task's data"
+    )
+    if spoiled := [key for key, p in phi.items() if not p.isfinite().all()]:
+        advice = f"{spoiled[0]} itself is not finite since the step before. Lower the outer rate, lr"
     raise FloatingPointError(
-        f"{type(meta_learner).__name__}: the {what} is not finite at step {step}, from {where}. The parameters of the "
-        f"step before are kept. Lower the inner or the outer rate, or look at that task's data."
+        f"{type(meta_learner).__name__}: the {what} is not finite at step {step}, from {where}. {advice}."
     )
 
 
@@ -352,11 +361,18 @@ def _bar(steps: range, name: str, progress: bool) -> Iterator[int]:
     yield from tqdm(steps, name, leave=False, file=sys.stdout, mininterval=0.5, dynamic_ncols=False, ncols=80)
 
 
-def _closing_line(name: str, run: _Run, steps: int, first: int, interrupted: bool) -> str:
+def _segments(meta_learner: MetaLearner, estimator: Estimator) -> int:
+    """How many steps of an estimator make a whole training."""
+    truncation, horizon = getattr(estimator, "truncation", None), getattr(meta_learner, "steps", None)
+    return math.ceil(horizon / truncation) if truncation and horizon else 1
+
+
+def _closing_line(name: str, run: _Run, steps: int, first: int, interrupted: bool, period: int) -> str:
+    """What was done, and how the meta-loss fell: over whole trainings, for segments of one differ by their place."""
     resumed = f", resumed at step {first:,}" if first else ""
     stopped = f" of {steps:,} (interrupted; what was learned is kept)" if interrupted else ""
-    losses = run.history.losses
-    tenth = max(1, len(losses) // 10)
+    losses = run.history.losses[: len(run.history.losses) // period * period]
+    tenth = max(1, len(losses) // 10 // period) * period
     fell = f", meta-loss {_mean(losses[:tenth]):.3g} -> {_mean(losses[-tenth:]):.3g}" if losses else ""
     return f"{name}: {run.step:,} steps{stopped} in {run.history.seconds:.0f} s{resumed}{fell}"
 

@@ -1,4 +1,4 @@
-"""tune: the best rate of a hand-written rule, on a budget that is the same for every rule."""
+"""tune: the best rate of a hand-written rule, by a search with the same limit for every rule."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ def tune(
         raise TypeError(
             f"rule is a finished {kind}; expected what makes one of a number, such as lambda lr: {kind}(lr)."
         )
+    if not callable(rule):
+        raise TypeError(f"rule={rule!r}; expected what makes a rule of a number, such as SGD or lambda lr: Adam(lr).")
     if not isinstance(trainer, TrainedBy):
         raise TypeError(f"trainer is a {type(trainer).__name__}; expected a TrainedBy, whose rule will be replaced.")
     if seed == _HELD_OUT:

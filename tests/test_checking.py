@@ -7,7 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from metalearn_course import MAML, Examples, FineTuned, NearestNeighbor, Sinusoids, check_meta_learner, conv4, mlp
+from metalearn_course import (
+    MAML,
+    SGD,
+    Examples,
+    FineTuned,
+    NearestNeighbor,
+    Sinusoids,
+    TrainedBy,
+    check_meta_learner,
+    conv4,
+    mlp,
+)
 from metalearn_course.checking import CheckError, Clusters
 from metalearn_course.tasks.task import check_tasks
 
@@ -119,9 +130,14 @@ def sine(method, **options):
     return lambda: method(mlp(1, 8, 1), lr=0.1, loss=F.mse_loss, **options)
 
 
+def random_start():
+    return TrainedBy(mlp(4, 3), SGD(0.1), steps=2)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (random_start, "the objective of the same tasks differs with the random numbers.*fresh_start=False"),
         (SeesOtherTasks, "the objective under vmap and a loop over the tasks differ"),
         (FitsOtherwise, "fit on task 0 and the stack differ"),
         (sine(Whimsical), "Two runs with the same seed differ"),

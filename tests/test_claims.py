@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 
 import pytest
 import torch
@@ -81,3 +83,12 @@ def test_every_claim_is_recorded(monkeypatch, tmp_path):
         {"claim": "Größe", "value": 0.5, "bounds": "below 0.8", "holds": True, "learned": True},
         {"claim": "pixels", "value": 0.3, "bounds": "above 0.4", "holds": False, "learned": False},
     ]
+
+
+def test_a_claim_can_be_printed_where_its_mark_cannot(monkeypatch):
+    """A pipe on Windows often has cp1252, which knows no check mark."""
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", pipe)
+    claim("one", 1.0, above=0.5)
+    pipe.flush()
+    assert pipe.buffer.getvalue().decode("cp1252").strip() == "one: 1 (claimed above 0.5) [ok]"

@@ -13,6 +13,7 @@ from metalearn_course import (
     SGD,
     Backpropagation,
     EvolutionStrategies,
+    LearnedRate,
     LSTMOptimizer,
     MetaLearner,
     MetaLSTMGates,
@@ -273,13 +274,13 @@ def test_training_by_truncated_backpropagation_learns_a_rate():
         (lambda: EvolutionStrategies(sigma=math.inf), "sigma=inf; perturbations need a size above 0"),
         (lambda: drifting(scaling=-1.0), "scaling=-1.0; expected 0, for none, or a positive number"),
         (lambda: drifting(scaling=math.nan), "scaling=nan; expected 0, for none, or a positive number"),
-        (lambda: drifting().by(Drift(), steps=2.5), "steps=2.5; a training needs a horizon of at least 1"),
+        (lambda: drifting().by(Drift(), steps=2.5), "steps=2.5; expected at least 1, a whole number"),
         (lambda: PES(0), "truncation=0; expected at least 1"),
         (lambda: EvolutionStrategies(sigma=0), "sigma=0; perturbations need a size above 0"),
         (lambda: EvolutionStrategies(pairs=0), "pairs=0; expected at least 1"),
         (lambda: one_training(Truncated(7), drifting(), squared()), "longer than the horizon, steps=6"),
         (lambda: one_training(PES(7), drifting(), squared()), "longer than the horizon, steps=6"),
-        (lambda: drifting().by(Drift(), steps=0), "a training needs a horizon of at least 1"),
+        (lambda: drifting().by(Drift(), steps=0), "steps=0; expected at least 1, a whole number"),
         (lambda: drifting().by(Drift(), meta_loss="mean"), 'choose "sum" or "final"'),
         (lambda: drifting().by(Drift(), batch=2)(squared()), "the support set has 1 examples. Lower batch"),
     ],
@@ -401,6 +402,50 @@ def test_a_divergent_optimizee_is_counted_and_leaves_no_nan(estimator, capsys):
     meta_train(meta_learner, Always(), 6, meta_batch=2, estimator=estimator, progress=False)
     assert meta_learner.rule.phi.isfinite() and meta_learner.diverged > 0
     assert "trainings diverged and were stopped, the earliest at inner step 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("first_order", [True, False])
+@pytest.mark.parametrize("estimator", [Backpropagation(), Truncated(2)])
+def test_a_loss_that_overflows_leaves_the_gradient_of_the_others(estimator, first_order):
+    """Of two trainings one has a loss of e^theta that becomes infinite, and with it every derivative of it."""
+
+    def exponential(prediction, y):
+        return (prediction.exp() - y).square().mean()
+
+    def gradient(start):
+        learner = nn.Linear(1, 1, bias=False).double()
+        nn.init.constant_(learner.weight, 1.0)
+        trained_by = TrainedBy(learner, LearnedRate(0.01), 6, None, exponential, first_order, fresh_start=False)
+        x = torch.tensor(start, dtype=torch.float64)[:, None, None]
+        both = Examples(x, torch.ones_like(x))
+        tasks = Task(both, both, torch.empty(len(start), 0, dtype=torch.int64))
+        return one_training(estimator, trained_by.double(), tasks)["rule.log_lr"]
+
+    assert gradient([0.5, 400.0]).isfinite()
+    torch.testing.assert_close(gradient([0.5, 400.0]), gradient([0.5]) / 2)
+
+
+def test_trainings_are_counted_once_and_in_meta_training_only():
+    """Each diverges in its third step: in the second segment of two steps."""
+    counts = []
+    for estimator in (Backpropagation(), Truncated(6), Truncated(2), EvolutionStrategies(1e-9, 2), PES(2, 1e-9, 2)):
+        meta_learner = drifting(ExplodesOnce(), first_order=False)
+        one_training(estimator, meta_learner, squared())
+        counts.append(meta_learner.diverged)
+    assert counts == [1, 1, 1, 4, 4]  # of evolution strategies two pairs
+    meta_learner.eval()(squared())
+    assert meta_learner.diverged == 4
+
+
+def test_losses_at_their_bound_are_remarked_on():
+    meta_learner = drifting()
+    tasks = squared()
+    tasks.query.y.add_(1e4)
+    Truncated(2).step(meta_learner, phi_of(meta_learner), tasks, {"step": 0})
+    assert (
+        meta_learner.remark(tasks)
+        == "losses above 1,000,000 counted as 1,000,000; if that is common, change their unit"
+    )
 
 
 class ExplodesOnce(Drift):

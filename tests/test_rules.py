@@ -101,8 +101,20 @@ def test_a_hand_written_rule_and_a_taken_name_are_refused(tmp_path: Path) -> Non
         save_rule(tmp_path / "rule.npz", SGD(0.1), "nothing")
     with pytest.raises(ValueError, match=r"'kind' is written by save_rule itself"):
         save_rule(tmp_path / "rule.npz", LearnedRate(), "nothing", kind="mine")
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        save_rule(tmp_path / "rule.npz", LearnedRate(), "nothing", curve=torch.zeros(3))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_remarks_are_numbers_from_anywhere_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "rule.npz"
+    given = {"a": np.float32(0.5), "b": torch.tensor(3), "c": [np.int64(2), {"d": torch.tensor([0.25])}], "e": None}
+    save_rule(path, LSTMOptimizer(np.int64(4)), "cones", **given)
+    about = load_rule(path).about
+    assert {k: about[k] for k in given} == {"a": 0.5, "b": 3, "c": [2, {"d": 0.25}], "e": None}
+    path.unlink()
+    for remark in (torch.zeros(3), np.zeros(2), tmp_path, [{1, 2}], {(1, 2): 3}, 1j, lambda: 0):
+        with pytest.raises(TypeError, match=r"^The remark 'curve' \(.*\) is nothing that JSON can hold; .*") as error:
+            save_rule(path, LearnedRate(), "nothing", loss=0.1, curve=remark)
+        assert "\n" not in str(error.value) and error.value.__cause__ is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -134,6 +146,12 @@ def file(tmp_path: Path) -> Path:
         ),
         ({"kind": "LearnedRate", "options": {}}, r"do not fit LearnedRate"),
         ({"weights": {"gates.0.weight": np.zeros(3)}}, r"do not fit LSTMOptimizer"),
+        ({"options": {"hidden": 3, "p": 0}}, r"names options that LSTMOptimizer does not take: .*'p': 0"),
+        ({"trained_on": " "}, r"^mine\.npz does not say what its rule was trained on\. Write it anew"),
+        ({"trained_on": None}, r"^mine\.npz does not say what its rule was trained on"),
+        ({"trained_on": ["cones"]}, r"^mine\.npz does not say what its rule was trained on"),
+        ({"weights": {"w": np.array([0, np.nan])}}, r"^w in mine\.npz holds numbers that are not finite\. Write"),
+        ({"weights": {"w": np.array([np.inf])}}, r"^w in mine\.npz holds numbers that are not finite"),
     ],
 )
 def test_what_does_not_belong_together_is_named(file: Path, changes: dict, message: str) -> None:
@@ -152,14 +170,14 @@ def test_a_file_that_is_missing_or_damaged_is_named(file: Path) -> None:
     flipped[len(whole) // 3] ^= 255
     for damaged in (whole[: len(whole) // 2], whole[:3], b"", bytes(flipped), b"hidden=20"):
         file.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"^mine\.npz is no whole rule file \(\w+\)") as error:
+        with pytest.raises(ValueError, match=r"^mine\.npz is damaged \(\w+\)\. Write it anew") as error:
             load_rule(file)
         assert "\n" not in str(error.value)
     np.savez_compressed(file, weight=np.zeros(3))
-    with pytest.raises(ValueError, match=r"is no whole rule file"):
+    with pytest.raises(ValueError, match=r"^mine\.npz is damaged"):
         load_rule(file)
     np.savez_compressed(file, about=np.array("[1, 2]"))
-    with pytest.raises(ValueError, match=r"is no whole rule file"):
+    with pytest.raises(ValueError, match=r"^mine\.npz is damaged"):
         load_rule(file)
 
 
@@ -183,7 +201,7 @@ def test_nothing_is_ever_unpickled(file: Path) -> None:
         lambda: torch.save({"about": Harm(trap)}, file),
     ):
         write()
-        with pytest.raises(ValueError, match="is no whole rule file"):
+        with pytest.raises(ValueError, match=r"^mine\.npz is damaged"):
             load_rule(file)
     assert not trap.exists()
 
@@ -218,11 +236,15 @@ def test_without_training_there_is_nothing_to_ship(
 
 
 def test_an_empty_description_and_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="trained_on is empty; say in words"):
-        save_rule(tmp_path / "r.npz", LSTMOptimizer(3), " ")
+    for nothing in (" ", None, 3):
+        with pytest.raises(ValueError, match=f"^trained_on={nothing!r}; say in words"):
+            save_rule(tmp_path / "r.npz", LSTMOptimizer(3), nothing)
     rule = LSTMOptimizer(3)
     with torch.no_grad():
         next(rule.parameters()).fill_(torch.nan)
     with pytest.raises(ValueError, match="of this LSTMOptimizer holds numbers that are not finite"):
         save_rule(tmp_path / "r.npz", rule, "cones")
+    large = CoordinateRates({"w": torch.zeros(2, dtype=torch.float64)}, lr=1e39)  # float32 ends at 3.4e38
+    with pytest.raises(ValueError, match=r"^rates\.0 of this CoordinateRates holds numbers that are not finite in fl"):
+        save_rule(tmp_path / "r.npz", large, "cones")
     assert not [*tmp_path.iterdir()]

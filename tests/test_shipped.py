@@ -99,6 +99,28 @@ def test_a_file_cut_short_or_missing_is_named(glyphs: Characters, tmp_path: Path
         pretrained("matching", glyphs, tmp_path)
 
 
+def test_what_no_reader_expects_is_damage_too(glyphs: Characters, tmp_path: Path) -> None:
+    """An array instead of an archive, an archive encrypted as zip knows it, words that are no dict."""
+    path = tmp_path / "glyphs" / "prototypical.npz"
+    path.parent.mkdir()
+    whole = (WEIGHTS / "glyphs" / "prototypical.npz").read_bytes()
+    central = whole.rindex(b"PK\x01\x02")
+    encrypted = bytearray(whole)
+    for name in range(whole.index(b"PK\x01\x02"), central + 1):
+        if whole[name : name + 4] == b"PK\x01\x02":
+            encrypted[name + 8] |= 1
+    np.save(tmp_path / "array.npy", np.ones(3))
+    np.savez(tmp_path / "words.npz", about=np.array("[1, 2]"))
+    for content in (
+        (tmp_path / "array.npy").read_bytes(),
+        bytes(encrypted),
+        (tmp_path / "words.npz").read_bytes(),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"^prototypical\.npz is damaged \(\w+\)\. Get the course's own files"):
+            pretrained("prototypical", glyphs, tmp_path)
+
+
 def test_weights_of_another_method_do_not_fit(glyphs: Characters, tmp_path: Path) -> None:
     (tmp_path / "glyphs").mkdir()
     shutil.copy(WEIGHTS / "glyphs" / "relation.npz", tmp_path / "glyphs" / "siamese.npz")

@@ -232,9 +232,27 @@ def test_a_rule_that_reads_the_loss_is_given_it_by_name() -> None:
         optimizer.step(loss=torch.ones(2))
     optimizer.step(loss=torch.tensor(2.0, requires_grad=True))
     assert w.item() == pytest.approx(-0.6) and w.grad_fn is None
+    optimizer.step(loss=2)
+    assert w.item() == pytest.approx(-1.2)
     w.grad = None
     with pytest.raises(ValueError, match=r"No parameter has a gradient\. Call loss\.backward\(\)"):
         optimizer.step(loss=2.0)
+
+
+class Silent(Watches):
+    """One that reads the loss and forgot to say so."""
+
+    needs_loss = False
+
+
+def test_a_rule_that_reads_the_loss_and_does_not_say_so_sees_nan() -> None:
+    w, frozen = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1, dtype=torch.int64), requires_grad=False)
+    optimizer = TorchOptimizer([frozen, w], Silent(0.1))
+    w.grad = torch.tensor([3.0])
+    optimizer.step(loss=2.0)
+    assert w.item() == pytest.approx(-0.6)
+    optimizer.step()
+    assert w.isnan().all()
 
 
 def test_phi_gets_no_gradient_and_no_change() -> None:
@@ -267,6 +285,11 @@ def test_what_it_does_not_do_is_refused_by_name() -> None:
         TorchOptimizer([*model.named_parameters(), *net().named_parameters()], SGD(0.1))
     with pytest.raises(ValueError, match="empty parameter list"):
         TorchOptimizer([], SGD(0.1))
+    for one, kind in ((model[0].weight, "Parameter"), (model, "Sequential"), (model[0], "Linear")):
+        with pytest.raises(
+            TypeError, match=rf"^params is a {kind}; expected an iterable of parameters\. Give it model"
+        ):
+            TorchOptimizer(one, SGD(0.1))
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: saved_and_read(o, weights_only=False)])
@@ -289,9 +312,15 @@ def test_a_rule_in_another_precision_is_refused_at_once() -> None:
     ):
         TorchOptimizer(net().named_parameters(), LSTMOptimizer())
     TorchOptimizer(net().named_parameters(), LearnedRate(0.1))  # a single number multiplies them all
+    model = net().float()
+    optimizer = TorchOptimizer(model.named_parameters(), LSTMOptimizer(2))
+    x, y = batches(1)[0]
+    F.cross_entropy(model.double()(x), y).backward()
+    with pytest.raises(ValueError, match=r"^0\.weight is torch\.float64; LSTMOptimizer computes in torch\.float32\."):
+        optimizer.step()
 
 
-@pytest.mark.parametrize("rule", [SGD, 0.1])
+@pytest.mark.parametrize("rule", [SGD, 0.1, {"lr": 0.1}, {0.1}])
 def test_what_is_no_rule_is_refused_at_once(rule) -> None:
     with pytest.raises(TypeError, match=r"is no update rule; expected one such as SGD\(0\.1\)"):
         TorchOptimizer(net().named_parameters(), rule)
@@ -299,8 +328,158 @@ def test_what_is_no_rule_is_refused_at_once(rule) -> None:
 
 def test_what_is_no_state_is_refused() -> None:
     optimizer = TorchOptimizer(net().named_parameters(), Momentum(0.1, 0.9))
-    with pytest.raises(ValueError, match="Give what state_dict\\(\\) returned"):
-        optimizer.load_state_dict({})
+    group = optimizer.state_dict()["param_groups"][0]
+    for nothing in (
+        {},
+        None,
+        [],
+        {"state": {}, "param_groups": []},
+        {"state": None, "param_groups": [group]},
+        {"state": {"rule": [0]}, "param_groups": [group]},
+    ):
+        with pytest.raises(
+            ValueError, match=r"^This \w+ is no state of an optimizer\. Give what state_dict\(\) returned"
+        ):
+            optimizer.load_state_dict(nothing)
     single = TorchOptimizer(net().float().named_parameters(), Momentum(0.1, 0.9))
     with pytest.raises(ValueError, match="has dtypes"):
         optimizer.load_state_dict(single.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("saved", "mine", "message"),
+    [
+        (MLPOptimizer(2), MLPOptimizer(2, decays=(0.9, 0.99, 0.1)), r"saved state has options .*'rule\.adam': 1"),
+        (
+            LSTMOptimizer(2, p=10),
+            LSTMOptimizer(2, p=7),
+            r"saved state has options .*'rule\.p': 10\.0, .*'rule\.p': 7\.0",
+        ),
+        (Adam(0.1), Adam(0.1, beta2=0.9), r"saved state has options .*'rule\.beta2': 0\.999, .*'rule\.beta2': 0\.9,"),
+    ],
+)
+def test_the_state_of_the_same_rule_with_other_options_is_refused(saved, mine, message) -> None:
+    state = TorchOptimizer(net().float().named_parameters(), saved).state_dict()
+    TorchOptimizer(net().float().named_parameters(), copy.deepcopy(saved)).load_state_dict(state)
+    with pytest.raises(ValueError, match=message):
+        TorchOptimizer(net().float().named_parameters(), mine).load_state_dict(state)
+
+
+def test_options_from_numpy_can_be_read_with_weights_only() -> None:
+    import numpy as np
+
+    rule = Momentum(np.float64(0.1), np.float32(0.5))
+    state = TorchOptimizer(net().named_parameters(), rule).state_dict()
+    TorchOptimizer(net().named_parameters(), Momentum(0.1, 0.5)).load_state_dict(saved_and_read(state))
+
+
+def test_a_loaded_run_may_go_on_at_another_rate() -> None:
+    """Velocity 1 at momentum 0.5, then gradient 1 at rate 2: a step of -2 * 1.5. What is saved then knows the rate."""
+    w = nn.Parameter(torch.zeros(1))
+    optimizer = TorchOptimizer([w], Momentum(1.0, 0.5))
+    w.grad = torch.ones(1)
+    optimizer.step()
+    other = TorchOptimizer([w], Momentum(1.0, 0.5))
+    other.load_state_dict(optimizer.state_dict())
+    other.rule = Momentum(2.0, 0.5)
+    other.step()
+    assert w.item() == -1 - 2 * 1.5
+    TorchOptimizer([w], Momentum(2.0, 0.5)).load_state_dict(other.state_dict())
+
+
+class Counts:
+    """The rate falls as 1 / step; the number of steps is a Python number, or a tensor."""
+
+    def __init__(self, zero, one):
+        self.zero, self._one = zero, one
+
+    def init(self, params):
+        return {"steps": self.zero}
+
+    def update(self, params, grads, state, loss):
+        steps = state["steps"] + self._one
+        return {k: p - 0.1 / steps * grads[k] for k, p in params.items()}, {"steps": steps}
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, None])
+def test_a_state_that_is_no_tree_of_tensors_is_refused_at_once(zero) -> None:
+    kind = type(zero).__name__
+    with pytest.raises(
+        TypeError,
+        match=rf"^The state of Counts holds an object of type {kind}; expected tensors only\. Give torch\.tens",
+    ):
+        TorchOptimizer(net().named_parameters(), Counts(zero, 1))
+
+
+def test_a_state_that_becomes_one_leaves_everything_as_it_was() -> None:
+    class Forgets(Counts):
+        def update(self, params, grads, state, loss):
+            return {k: p + 1 for k, p in params.items()}, {"steps": 1}
+
+    w = nn.Parameter(torch.zeros(1))
+    optimizer = TorchOptimizer([w], Forgets(torch.tensor(0.0), 1))
+    w.grad = torch.ones(1)
+    with pytest.raises(TypeError, match=r"^The state of Forgets holds an object of type int"):
+        optimizer.step()
+    assert w.item() == 0 and optimizer.state["rule"] == [torch.tensor(0.0)]
+    train(
+        model := net(), optimizer := TorchOptimizer(model.named_parameters(), Counts(torch.tensor(0.0), 1)), batches(3)
+    )
+    assert optimizer.state["rule"] == [torch.tensor(3.0)]
+
+
+class Grows:
+    """Momentum that begins to remember with its first gradient."""
+
+    def init(self, params):
+        return ()
+
+    def update(self, params, grads, state, loss):
+        velocity = {k: g + 0.9 * state[0][k] if state else g for k, g in grads.items()}
+        return {k: p - 0.1 * velocity[k] for k, p in params.items()}, (velocity,)
+
+
+def test_a_state_may_grow_between_steps() -> None:
+    wanted = train(net_ := net(), TorchOptimizer(net_.named_parameters(), Momentum(0.1)), batches())
+    model = net()
+    optimizer = TorchOptimizer(model.named_parameters(), Grows())
+    for mine, theirs in zip(train(model, optimizer, batches()), wanted, strict=True):
+        torch.testing.assert_close(mine, theirs)
+    state = optimizer.state_dict()
+    optimizer.load_state_dict(state)
+    with pytest.raises(ValueError, match=r"saved state has tensors .*0\.weight.*; this optimizer has \[\]\."):
+        TorchOptimizer(net().named_parameters(), Grows()).load_state_dict(state)
+
+
+def test_a_state_in_another_order_is_not_mistaken() -> None:
+    """Two tensors of one shape that change places in the tree after the first step."""
+
+    class Turns(Counts):
+        def init(self, params):
+            return {"a": torch.tensor(1.0), "b": torch.tensor(2.0)}
+
+        def update(self, params, grads, state, loss):
+            return params, {"b": state["b"], "a": state["a"]}
+
+    optimizer = TorchOptimizer([w := nn.Parameter(torch.zeros(1))], Turns(0, 0))
+    w.grad = torch.ones(1)
+    optimizer.step()
+    with pytest.raises(ValueError, match=r"saved state has tensors \[\"\['b'\]\", \"\['a'\]\"\]; this .*'a'.*'b'"):
+        TorchOptimizer([w], Turns(0, 0)).load_state_dict(optimizer.state_dict())
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.1), LSTMOptimizer(2), MLPOptimizer(2), MetaLSTMGates()])
+def test_sparse_gradients_train_as_dense_ones_do(rule) -> None:
+    ends = []
+    for sparse in (False, True):
+        torch.manual_seed(0)
+        words = nn.Embedding(5, 2, sparse=sparse)
+        optimizer = TorchOptimizer(words.named_parameters(), rule)
+        for word in range(3):
+            optimizer.zero_grad()
+            loss = (words(torch.tensor([1, 1, word])) ** 2).sum()
+            loss.backward()
+            assert words.weight.grad.is_sparse == sparse
+            optimizer.step(loss=loss)
+        ends.append(words.weight.detach())
+    torch.testing.assert_close(*ends)

@@ -1,8 +1,10 @@
 import copy
+import math
 import re
 import signal
 import threading
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,17 +12,24 @@ from torch import nn
 
 from metalearn_course import (
     MAML,
+    SGD,
     Backpropagation,
+    EvolutionStrategies,
     Examples,
     History,
+    LearnedRate,
     MetaLearner,
     NearestNeighbor,
+    Quadratics,
     Sinusoids,
     Task,
+    TrainedBy,
+    Truncated,
     mlp,
 )
 from metalearn_course import meta_train as train
 from metalearn_course import training as training_module
+from metalearn_course.tasks import summed_squares
 
 
 def maml(seed=0, **options):
@@ -132,14 +141,79 @@ def test_without_a_bar_the_closing_line_is_all(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("options", [{"steps": -1}, {"meta_batch": 0}])
-def test_bad_numbers_are_refused(options):
-    with pytest.raises(ValueError, match=r"expected steps >= 0 and meta_batch >= 1"):
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"steps": -1}, "steps=-1; expected at least 0, a whole number"),
+        ({"meta_batch": 0}, "meta_batch=0; expected at least 1, a whole number"),
+        ({"steps": 1.5}, "steps=1.5; expected at least 0, a whole number"),
+        ({"seed": "a"}, "seed='a'; expected"),
+        *(({"lr": lr}, f"lr={lr}; expected a number between 0 and inf") for lr in (0, -1.0, math.nan, math.inf)),
+        *(({"clip": clip}, f"clip={clip}; expected a number between 0 and inf") for clip in (0.0, -1, math.nan)),
+    ],
+)
+def test_bad_numbers_are_refused(options, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
         train(maml(), Sinusoids(), **{"steps": 1, **options})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options", "says"),
+    [
+        ((SGD(0.1), Sinusoids()), {}, "meta_learner is SGD; expected a MetaLearner"),
+        ((MAML, Sinusoids()), {}, "meta_learner is the class MAML; expected a MetaLearner"),
+        ((maml(), 3), {}, "tasks is int; expected a distribution of tasks"),
+        ((maml(), Sinusoids), {}, "tasks is the class Sinusoids; expected a distribution of tasks"),
+        ((maml(), Sinusoids()), {"estimator": "PES"}, "estimator is str; expected an estimator"),
+        ((maml(), Sinusoids()), {"estimator": Backpropagation}, "estimator is the class Backpropagation; expected"),
+    ],
+)
+def test_what_is_in_the_wrong_place_is_named(arguments, options, says):
+    with pytest.raises(TypeError, match=re.escape(says)):
+        train(*arguments, steps=1, **options)
+
+
+def test_numbers_from_numpy_are_as_good_as_pythons_and_checkpoints_hold_them(tmp_path):
+    """A setting that a checkpoint could not be read with again would cost the whole training."""
+    numpys = {"lr": np.float64(1e-3), "meta_batch": np.int64(4), "seed": np.int64(3), "clip": np.float32(1.0)}
+    estimator = EvolutionStrategies(sigma=np.float32(0.01), pairs=np.int64(2))
+    train(maml(), Sinusoids(), steps=np.int64(2), checkpoint=tmp_path / "c", estimator=estimator, **numpys)
+    twin = maml()
+    history = train(twin, Sinusoids(), steps=3, checkpoint=tmp_path / "c", estimator=estimator, **numpys)
+    assert len(history.losses) == 3
+    with pytest.raises(ValueError, match="was made with estimator"):
+        other = EvolutionStrategies(sigma=np.float32(0.1), pairs=2)
+        train(maml(), Sinusoids(), steps=3, checkpoint=tmp_path / "c", estimator=other, **numpys)
+
+
+def test_a_compiled_run_does_not_go_on_where_another_stopped(tmp_path):
+    """It would draw other random numbers."""
+    train(maml(), Sinusoids(), steps=1, checkpoint=tmp_path / "c")
+    with pytest.raises(ValueError, match="was made with estimator"):
+        compiled = Backpropagation(compile=True)
+        train(maml(), Sinusoids(), steps=2, checkpoint=tmp_path / "c", estimator=compiled)
+
+
+def test_phi_that_is_not_finite_is_not_called_kept():
+    meta_learner = maml()
+    with torch.no_grad():
+        next(meta_learner.parameters()).fill_(math.inf)
+    with pytest.raises(FloatingPointError, match=r"itself is not finite since the step before\. Lower the outer rate"):
+        train(meta_learner, Sinusoids(), steps=1)
+
+
+@pytest.mark.parametrize("steps", [5, 15, 45])
+def test_segments_of_one_training_are_no_fall_of_the_meta_loss(steps, capsys):
+    """The rate is so small that nothing is learned; later segments of a training have lower losses all the same."""
+    torch.manual_seed(0)
+    trained_by = TrainedBy(nn.Linear(10, 1, bias=False), LearnedRate(0.01), 100, loss=summed_squares)
+    train(trained_by, Quadratics(), steps, lr=1e-12, estimator=Truncated(20), meta_batch=200, progress=False)
+    first, last = (float(number) for number in capsys.readouterr().out.split("meta-loss ")[1].split(" -> "))
+    assert last / first == pytest.approx(1, abs=0.25)
+
+
 def test_nothing_to_train_is_said():
-    with pytest.raises(ValueError, match="NearestNeighbor has no parameters to meta-train; use it in evaluate"):
+    with pytest.raises(ValueError, match="NearestNeighbor has no parameters to meta-train; use it as it is"):
         meta_train(NearestNeighbor(), 1)
 
 

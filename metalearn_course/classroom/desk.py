@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from metalearn_course.classroom import records
-from metalearn_course.classroom.environment import CourseError, say
+from metalearn_course.classroom.environment import CourseError
 from metalearn_course.classroom.exercise import Exercise, Verdict, all_exercises, find
+from metalearn_course.saying import say
 
 _solved: dict[str, Any] = {}
 

@@ -58,15 +58,3 @@ def utf8_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
-
-
-def say(text: str) -> None:
-    """Print, on any terminal, pipe or notebook: a character that cannot be shown becomes a plain one."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        for fancy, plain in {"✓": "[ok]", "✗": "[x]", "…": "...", "●": "*", "○": "-", "★": "*"}.items():
-            text = text.replace(fancy, plain)
-        text = text.encode(encoding, "replace").decode(encoding)
-    print(text)

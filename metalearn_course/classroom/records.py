@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from metalearn_course.classroom.environment import home, say
+from metalearn_course.classroom.environment import home
+from metalearn_course.saying import say
 
 _warned = False
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils._pytree import tree_map
 
-from ..evaluation import _mode
+from ..evaluation import in_mode
 from ..meta_learners import TrainedBy
 from ..tasks.task import Task, TaskDistribution, check_tasks
 from ..update_rules import Params, UpdateRule, unroll
-from ..update_rules.lstm_optimizer import flat, shaped
+from ..update_rules.coordinates import flat, shaped
 from .frames import _finite
 from .palette import LEARNED, strokes
 
@@ -117,7 +117,7 @@ def _moments(run: TrainedBy, params: Params, tasks: Task, steps: Sequence[int]) 
         [before] = after.steps
         return after.params, after.state, _Moment(params, before.grads, state, before.loss)
 
-    with _mode(run):
+    with in_mode(run):
         state = vmap(run.rule.init)(params)
         for step in range(steps[-1]):
             params, state, moment = vmap(train, (0, 0, 0, None))(params, state, tasks, step)

@@ -16,7 +16,8 @@ class MAML(MetaLearner):
 
     phi is theta_0, the parameters of `learner`. Inner loop: `steps` steps of gradient descent at rate `lr` on the
     support set; with none, theta_0 is what answers. Outer loop: the gradient of the query loss, through the inner loop,
-    to theta_0; `first_order` leaves out the second derivatives on that way (section 5.2).
+    to theta_0; `first_order` leaves out the second derivatives on that way (section 5.2). What is frozen in `learner`
+    (requires_grad=False) belongs to neither.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class MAML(MetaLearner):
         if steps < 0:
             raise ValueError(f"steps={steps}; expected 0 or more inner steps.")
         self.learner = learner
+        self.trainable = tuple(name for name, p in learner.named_parameters() if p.requires_grad)
         self.steps = steps
         self.lr = lr
         self.first_order = first_order
@@ -42,7 +44,8 @@ class MAML(MetaLearner):
 
     def start(self) -> Params:
         """theta_0."""
-        return dict(self.learner.named_parameters())
+        params = dict(self.learner.named_parameters())
+        return {name: params[name] for name in self.trainable}
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
         return self.loss(self.predict(params, support.x), support.y)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call, grad_and_value, vmap
 
-from ..learners import fresh
+from ..arguments import whole
+from ..learners import DRAWN, fresh
 from ..tasks.task import Examples, Task, check_tasks
 from ..update_rules import Params, Trace, UpdateRule, check_rule, unroll
 from .base import Loss, MetaLearner
@@ -37,13 +39,14 @@ class Run(NamedTuple):
 class TrainedBy(MetaLearner):
     """Train a learner from fresh weights by `steps` updates of `rule` (Andrychowicz et al., 2016, section 2).
 
-    phi is what the rule is made of. Every task begins anew: weights drawn as nn.Linear draws its own, or those of
-    `learner` as they are with `fresh_start=False`. Each update sees the whole support set, or a mini-batch of `batch`
+    phi is what the rule is made of. Every task begins anew: linear layers and convolutions with weights drawn as they
+    draw their own, anything else as it is in `learner`; with `fresh_start=False`, all of it as it is. What is frozen
+    in `learner` (requires_grad=False) stays so. Each update sees the whole support set, or a mini-batch of `batch`
     examples, one after another and again from the first when no whole one is left.
 
     meta_loss: "sum", the query loss after each update, averaged over updates (the paper's sum over the trajectory,
     divided by its length), or "final", after the last. first_order: the gradients that the rule is given are
-    constants (section 2.1 of the paper); switch it off for the exact meta-gradient. scaling: in meta-training every
+    constants (as in the paper); switch it off for the exact meta-gradient. scaling: in meta-training every
     weight is measured in a unit of its own, exp of a uniform number in [-scaling, scaling] (Lv et al., 2017).
 
     A training whose weights, loss or gradient leave all bounds is stopped where it was, and counted (`diverged`); and
@@ -63,24 +66,23 @@ class TrainedBy(MetaLearner):
         fresh_start: bool = True,
     ) -> None:
         super().__init__(loss)
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"steps={steps}; a training needs a horizon of at least 1, a whole number. Raise steps.")
-        if batch is not None and (not isinstance(batch, int) or batch < 1):
-            raise ValueError(f"batch={batch}; expected at least 1 example, or None for the whole support set.")
         if not 0 <= scaling < math.inf:
             raise ValueError(f"scaling={scaling}; expected 0, for none, or a positive number such as 3.")
         check_rule(rule)
         if meta_loss not in ("sum", "final"):
             raise ValueError(f'meta_loss={meta_loss!r} is unknown; choose "sum" or "final".')
+        self.trainable = tuple(name for name, p in learner.named_parameters() if p.requires_grad)
+        _check_learner(learner, fresh_start)
         self.learner = copy.deepcopy(learner).requires_grad_(False)
         self.rule = rule
-        self.steps = steps
-        self.batch = batch
+        self.steps = whole("steps", steps)  # the horizon
+        self.batch = None if batch is None else whole("batch", batch)
         self.first_order = first_order
         self.meta_loss = meta_loss
-        self.scaling = scaling
+        self.scaling = float(scaling)
         self.fresh_start = fresh_start
         self._stopped: list[int] = []
+        self._capped = False
 
     @property
     def exact_gradient(self) -> bool:
@@ -88,22 +90,35 @@ class TrainedBy(MetaLearner):
 
     @property
     def diverged(self) -> int:
-        """How many trainings were stopped because they diverged, in all meta-training since this object was made."""
+        """How many trainings were stopped because they diverged, in all meta-training since this object was made.
+
+        Evolution strategies train every member of a population, and each of these trainings counts.
+        """
         return len(self._stopped)
 
     def remark(self, tasks: Task) -> str:
-        if not self._stopped:
-            return ""
-        return f"{self.diverged} trainings diverged and were stopped, the earliest at inner step {min(self._stopped)}"
+        remarks = []
+        if self._stopped:
+            earliest = f"the earliest at inner step {min(self._stopped)}"
+            remarks += [f"{self.diverged} trainings diverged and were stopped, {earliest}"]
+        if self._capped:
+            remarks += [f"losses above {_WORST:,.0f} counted as {_WORST:,.0f}; if that is common, change their unit"]
+        return "; ".join(remarks)
 
     def by(self, rule: UpdateRule, **changes: Any) -> TrainedBy:
         """The same, trained by another rule; `changes` as in the constructor, `steps=1000` for example."""
         same = ("learner", "steps", "batch", "loss", "first_order", "meta_loss", "scaling", "fresh_start")
-        return TrainedBy(rule=rule, **{name: getattr(self, name) for name in same} | changes)
+        options = {name: getattr(self, name) for name in same} | changes
+        if "learner" not in changes:
+            options["learner"] = copy.deepcopy(self.learner)
+            for name in self.trainable:
+                options["learner"].get_parameter(name).requires_grad_()
+        return TrainedBy(rule=rule, **options)
 
     def start(self) -> Params:
-        """theta_0."""
-        return fresh(self.learner) if self.fresh_start else dict(self.learner.named_parameters())
+        """theta_0, of what is not frozen."""
+        params = fresh(self.learner) if self.fresh_start else dict(self.learner.named_parameters())
+        return {name: params[name] for name in self.trainable}
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
         return functional_call(self.learner, params, (x,))
@@ -146,9 +161,10 @@ class TrainedBy(MetaLearner):
         losses = []
         for step in range(first, first + steps):
             batch, guarded = self.mini_batch(task.support, step), _Guarded(self.rule, step)
-            after = unroll(loss, guarded, run.params, [batch], (run.state, run.stopped), self.first_order)
+            params = run.params if self.first_order else _sheltered(run.params, _steady(loss, batch))
+            after = unroll(loss, guarded, params, [batch], (run.state, run.stopped), self.first_order)
             run = Run(after.params, after.state[0], run.scales, after.state[1])
-            judged = loss(run.params, task.query)
+            judged = loss(_sheltered(run.params, lambda p: loss(p, task.query) < _WORST), task.query)
             losses.append(torch.where(judged < _WORST, judged, _WORST))  # NaN as well
         return torch.stack(losses), run
 
@@ -180,14 +196,17 @@ class TrainedBy(MetaLearner):
     def forward(self, tasks: Task | list[Task]) -> Tensor:
         if isinstance(tasks, list):
             return super().forward(tasks)
-        losses, runs = self.segment(self.begin(tasks), tasks, 0, self.steps)
-        self.count(runs)
+        begun = self.begin(tasks)
+        losses, runs = self.segment(begun, tasks, 0, self.steps)
+        if self.training and not torch.compiler.is_compiling():
+            self.count(losses, begun, runs)
         return self.share(losses, 0)
 
-    def count(self, runs: Run) -> None:
-        """Take note of the trainings that diverged."""
-        if not torch.compiler.is_compiling() and not torch._C._functorch.is_batchedtensor(runs.stopped):
-            self._stopped += [int(step) for step in runs.stopped.flatten().tolist() if step >= 0]
+    def count(self, losses: Tensor, before: Run, after: Run) -> None:
+        """Take note of the trainings that diverged in a segment, and of losses at their bound."""
+        stopped = after.stopped[before.stopped < 0]
+        self._stopped += [int(step) for step in stopped[stopped >= 0]]
+        self._capped |= bool((losses[after.stopped < 0] >= _WORST).any())
 
 
 class _Guarded:
@@ -206,13 +225,49 @@ class _Guarded:
 
     def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
         state, stopped = state
-        small = (_largest(grads) < _HUGE) & (loss.detach().abs() < _HUGE)  # False for NaN
-        goes_on = (stopped < 0) & small
+        goes_on = (stopped < 0) & _small(grads, loss)
         grads = {k: torch.where(goes_on, g, 0.0) for k, g in grads.items()}
         new, state = self.rule.update(params, grads, state, torch.where(goes_on, loss, 0.0))
         goes_on = goes_on & (_largest(new) < _FAR)
         stopped = torch.where(goes_on | (stopped >= 0), stopped, self.step)
         return {k: torch.where(goes_on, p, params[k].detach()) for k, p in new.items()}, (state, stopped)
+
+
+def _sheltered(params: Params, fine: Callable[[Params], Tensor]) -> Params:
+    """`params`, and no way back to them where what is computed of them is not `fine`.
+
+    A `where` that replaces a result that is not finite has a gradient of 0 there; but 0 times an infinite derivative
+    on the way back is NaN. So the way is closed at its other end.
+    """
+    if not torch.is_grad_enabled():
+        return params
+    with torch.no_grad():
+        keep = fine(params)
+    return {name: torch.where(keep, p, p.detach()) for name, p in params.items()}
+
+
+def _steady(loss: Callable[[Params, Examples], Tensor], batch: Examples) -> Callable[[Params], Tensor]:
+    """Asks whether `batch` gives a gradient by which a step can be taken."""
+    return lambda params: _small(*grad_and_value(loss)(params, batch))
+
+
+def _small(grads: Params, loss: Tensor) -> Tensor:
+    """Whether a step can be taken: False for NaN."""
+    return (_largest(grads) < _HUGE) & (loss.detach().abs() < _HUGE)
+
+
+def _check_learner(learner: nn.Module, fresh_start: bool) -> None:
+    if not any(p.requires_grad for p in learner.parameters()):
+        raise ValueError("The learner has no parameters to train. Give one that has, and that are not frozen.")
+    if fresh_start and not any(isinstance(module, DRAWN) for module in learner.modules()):
+        kinds = ", ".join(f"nn.{kind.__name__}" for kind in DRAWN)
+        raise ValueError(f"The learner has no weights to draw anew: no {kinds}. Set fresh_start=False.")
+    largest = max(p.detach().abs().max().item() for p in learner.parameters())
+    if not fresh_start and not largest < _FAR:
+        raise ValueError(
+            f"The learner's largest weight is {largest:.3g}; a training that leaves {_FAR:g} counts as diverged. "
+            f"Change the units of its inputs or outputs."
+        )
 
 
 def _largest(tensors: Params) -> Tensor:

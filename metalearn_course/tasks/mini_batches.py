@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from ..arguments import is_whole
 from .task import Examples, Task
 
 SPLITS = ("train", "test")
@@ -41,7 +42,7 @@ class MiniBatches:
             raise ValueError(f"pool: labels are {y.unique().tolist()}; expected 0 ... ways-1 without a gap. Renumber.")
         needs = [("queries", self.queries, 1)] + ([] if self.size is None else [("size", self.size, self.ways)])
         for what, value, least in needs:
-            if not isinstance(value, int) or not least <= value <= len(y):
+            if not is_whole(value) or not least <= value <= len(y):
                 raise ValueError(
                     f"{what}={value!r}; {self.name} has {len(y)} examples of {self.ways} classes: expected a whole "
                     f"number from {least} to {len(y)}. Change {what}."
@@ -88,7 +89,7 @@ def digits(
     """
     from sklearn.datasets import load_digits
 
-    if components is not None and (not isinstance(components, int) or not 1 <= components <= 64):
+    if components is not None and (not is_whole(components) or not 1 <= components <= 64):
         raise ValueError(f"components={components!r}; expected 1 to 64, or None for the 64 pixels. Change components.")
     data = load_digits()
     train, chosen = _halves(data.target, split)

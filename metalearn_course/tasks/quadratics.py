@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from ..arguments import is_whole
 from .task import Examples, Task
 
 
@@ -22,7 +23,7 @@ class Quadratics:
     dimensions: int = 10
 
     def __post_init__(self) -> None:
-        if not isinstance(self.dimensions, int) or self.dimensions < 1:
+        if not is_whole(self.dimensions) or self.dimensions < 1:
             raise ValueError(f"dimensions={self.dimensions!r}; expected a whole number from 1. Raise dimensions.")
 
     @property

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .coordinates import no_steps
 from .sgd import Params
 
 
@@ -23,7 +24,8 @@ class Adam:
 
     `epsilon` stands inside the root: outside, the second derivative at a zero gradient is NaN. Its square root is
     therefore what torch.optim.Adam calls eps. Where an inner gradient is exactly zero, the derivative through the step
-    is finite and very large, lr / sqrt(epsilon); raise `epsilon` where that happens (dead ReLUs).
+    is finite and very large, lr / sqrt(epsilon); raise `epsilon` where that happens (dead ReLUs), and in float16, which
+    rounds 1e-16 to 0. The means are kept as precisely as the parameters, the number of steps in float32 at least.
     """
 
     lr: float | Tensor
@@ -33,7 +35,7 @@ class Adam:
 
     def init(self, params: Params) -> AdamState:
         zeros = {name: torch.zeros_like(p) for name, p in params.items()}
-        return AdamState(zeros, zeros, next(iter(params.values())).new_zeros(()))
+        return AdamState(zeros, zeros, no_steps(params))
 
     def update(self, params: Params, grads: Params, state: AdamState, loss: Tensor) -> tuple[Params, AdamState]:
         steps = state.steps + 1

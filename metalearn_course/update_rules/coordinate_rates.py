@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .options import number
 from .sgd import Params
 
 
@@ -23,7 +24,16 @@ class CoordinateRates(nn.Module):
 
     def __init__(self, params: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]], lr: float = 0.01) -> None:
         super().__init__()
-        made_for = dict(params)
+        try:
+            made_for = dict(params)
+        except (TypeError, ValueError):  # no pairs
+            made_for = {}
+        if not made_for or not all(isinstance(name, str) for name in made_for):
+            raise ValueError(
+                f"params ({type(params).__name__}) holds no named parameters; expected a name and a tensor for each. "
+                f"Give dict(learner.named_parameters())."
+            )
+        lr = number("lr", lr)
         self.names = list(made_for)  # with dots in them, which nn.ParameterDict refuses
         self.rates = nn.ParameterList(torch.full_like(p, lr, requires_grad=False) for p in made_for.values())
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .options import number
 from .sgd import Params
 
 
@@ -20,9 +21,7 @@ class LearnedRate(nn.Module):
 
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
-        if not lr > 0:
-            raise ValueError(f"lr={lr}; expected a rate above 0: LearnedRate learns its logarithm.")
-        self.log_lr = nn.Parameter(torch.tensor(math.log(lr)))
+        self.log_lr = nn.Parameter(torch.tensor(math.log(number("lr", lr, above=0))))
 
     def init(self, params: Params) -> Any:
         return ()

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .log_and_sign import log_and_sign
+from ..arguments import whole
+from .coordinates import flat, shaped, zeros
+from .log_and_sign import LARGEST_P, log_and_sign
+from .options import number
 from .sgd import Params
 
 
@@ -31,9 +34,9 @@ class LSTMOptimizer(nn.Module):
 
     def __init__(self, hidden: int = 20, layers: int = 2, p: float = 10.0, scale: float = 0.1) -> None:
         super().__init__()
-        if min(hidden, layers) < 1:
-            raise ValueError(f"hidden={hidden}, layers={layers}; expected at least 1 of each.")
-        self.hidden, self.layers, self.p, self.scale = hidden, layers, p, scale
+        self.hidden = hidden = whole("hidden", hidden)
+        self.layers = layers = whole("layers", layers)
+        self.p, self.scale = number("p", p, 0, LARGEST_P), number("scale", scale, 0)
         self.gates = nn.ModuleList()
         for inputs in [2] + [hidden] * (layers - 1):
             gates = nn.Linear(inputs + hidden, 4 * hidden)
@@ -44,8 +47,8 @@ class LSTMOptimizer(nn.Module):
         self.output = nn.Linear(hidden, 1)
 
     def init(self, params: Params) -> LSTMState:
-        zeros = (next(iter(params.values())).new_zeros(sum(p.numel() for p in params.values()), self.hidden),)
-        return LSTMState(zeros * self.layers, zeros * self.layers)
+        blank = (zeros(params, self.hidden),) * self.layers
+        return LSTMState(blank, blank)
 
     def update(self, params: Params, grads: Params, state: LSTMState, loss: Tensor) -> tuple[Params, LSTMState]:
         x = log_and_sign(flat(grads, params), self.p)  # (n, 2): every coordinate is a row
@@ -57,14 +60,3 @@ class LSTMOptimizer(nn.Module):
             new.append((x, c))
         steps = shaped(self.scale * self.output(x), params)
         return {name: p + steps[name] for name, p in params.items()}, LSTMState(*zip(*new, strict=True))
-
-
-def flat(tensors: Params, like: Params) -> Tensor:
-    """All coordinates in one row (n,), in the order of `like`."""
-    return torch.cat([tensors[name].flatten() for name in like])
-
-
-def shaped(coordinates: Tensor, like: Params) -> Params:
-    """The way back from n coordinates: the names and shapes of `like`."""
-    parts = coordinates.flatten().split([p.numel() for p in like.values()])
-    return {name: part.view(p.shape) for part, (name, p) in zip(parts, like.items(), strict=True)}

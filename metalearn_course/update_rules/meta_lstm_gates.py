@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .log_and_sign import log_and_sign
-from .lstm_optimizer import flat, shaped
+from .coordinates import flat, shaped, zeros
+from .log_and_sign import LARGEST_P, log_and_sign
+from .options import number
 from .sgd import Params
 
 
@@ -29,15 +30,16 @@ class MetaLSTMGates(nn.Module):
 
     def __init__(self, forget_bias: float = 6.0, input_bias: float = -4.6, p: float = 10.0) -> None:
         super().__init__()
-        self.p = p
+        self.p = number("p", p, 0, LARGEST_P)
+        biases = [number("forget_bias", forget_bias), number("input_bias", input_bias)]
         self.seen = nn.Linear(5, 2)
         self.before = nn.Parameter(torch.empty(2).uniform_(-0.01, 0.01))
         nn.init.uniform_(self.seen.weight, -0.01, 0.01)
         with torch.no_grad():
-            self.seen.bias.copy_(torch.tensor([forget_bias, input_bias]))
+            self.seen.bias.copy_(torch.tensor(biases))
 
     def init(self, params: Params) -> Tensor:
-        return next(iter(params.values())).new_zeros(sum(p.numel() for p in params.values()), 2)
+        return zeros(params, 2)
 
     def update(self, params: Params, grads: Params, state: Tensor, loss: Tensor) -> tuple[Params, Tensor]:
         theta, g = flat(params, params), flat(grads, params)

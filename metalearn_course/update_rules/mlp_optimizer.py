@@ -1,4 +1,4 @@
-"""A small network that corrects Adam, coordinate by coordinate (after Metz et al., 2020 and 2022)."""
+"""A small network that corrects Adam, coordinate by coordinate (after Metz et al., 2019, 2020 and 2022)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .lstm_optimizer import flat, shaped
+from ..arguments import whole
+from .coordinates import flat, no_steps, shaped, zeros
+from .options import number, numbers
 from .sgd import Params
 
 
@@ -27,8 +29,13 @@ class MLPOptimizer(nn.Module):
     with two hidden layers reads it. Of every coordinate it sees its gradient, its running means at several decays, the
     root of its running mean square and its value, each divided by its root mean square over the tensor that it belongs
     to; gradient and means once more, divided by that root, as Adam does; and the time, as tanh(step / scale) at several
-    scales. After Metz et al. (2020, "Tasks, stability, architecture, and compute", and 2022, "Practical tradeoffs
-    between memory, compute, and performance in learned optimizers"), with fewer features.
+    scales.
+
+    A network for each coordinate, direction * e^magnitude, features over their root mean square: Metz et al. (2019,
+    "Understanding and correcting pathologies in the training of learned optimizers", arXiv 1810.10180), whose direction
+    is d alone, without Adam's, and whose clock is tanh(step / scale - 1). Metz et al. (2020, "Tasks, stability,
+    architecture, and compute", and 2022, "Practical tradeoffs between memory, compute, and performance in learned
+    optimizers") build on it, with more features than here.
 
     The last layer begins at zero, so that an optimizer that was never meta-trained is Adam(lr, 0.9, 0.999, epsilon).
     |s| stays below `bound`. `epsilon` stands inside every root: the step is smooth where a gradient is zero.
@@ -47,12 +54,15 @@ class MLPOptimizer(nn.Module):
         epsilon: float = 1e-12,
     ) -> None:
         super().__init__()
+        decays, scales = numbers("decays", decays, 0, 1), numbers("scales", scales, 0)
         if 0.9 not in decays:
-            raise ValueError(f"decays={tuple(decays)}; expected 0.9 among them: Adam's direction is made of it.")
-        self.hidden, self.lr, self.bound, self.epsilon = hidden, lr, bound, epsilon
-        self.adam = list(decays).index(0.9)
+            raise ValueError(f"decays={decays}; expected 0.9 among them: Adam's direction is made of it.")
+        self.hidden = hidden = whole("hidden", hidden)
+        self.lr, self.bound = number("lr", lr, 0), number("bound", bound, 0)
+        self.epsilon = number("epsilon", epsilon, 0)
+        self.adam = decays.index(0.9)
         self.register_buffer("decays", torch.tensor(decays), persistent=False)
-        self.register_buffer("scales", torch.tensor(scales, dtype=torch.float32), persistent=False)
+        self.register_buffer("scales", torch.tensor(scales), persistent=False)
         self.read = nn.Linear(2 * (1 + len(decays)) + 2, hidden)
         self.clock = nn.Linear(len(scales), hidden, bias=False)  # the same for all coordinates
         self.think = nn.Linear(hidden, hidden)
@@ -61,9 +71,7 @@ class MLPOptimizer(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def init(self, params: Params) -> MLPState:
-        first = next(iter(params.values()))
-        n = sum(p.numel() for p in params.values())
-        return MLPState(first.new_zeros(n, len(self.decays)), first.new_zeros(n, 1), first.new_zeros(()))
+        return MLPState(zeros(params, len(self.decays)), zeros(params, 1), no_steps(params))
 
     def update(self, params: Params, grads: Params, state: MLPState, loss: Tensor) -> tuple[Params, MLPState]:
         theta, g = flat(params, params)[:, None], flat(grads, params)[:, None]  # (n, 1): every coordinate is a row

@@ -12,7 +12,15 @@ from .sgd import Params
 
 
 class UpdateRule(Protocol):
-    """An optimizer without hidden state: what it remembers comes in and goes out."""
+    """An optimizer without hidden state: what it remembers comes in and goes out.
+
+    `init` gives the state before the first step, `update` the next params and the next state; both leave what they are
+    given as it is. params, grads: name -> tensor. state: a tree of tensors, that is, tuples, lists and dicts that hold
+    tensors, `()` where there is nothing to remember. loss: what the loss was at `params`, a scalar.
+
+    A rule that reads the loss says so with an attribute `needs_loss = True`. `TorchOptimizer` then insists on it; where
+    it is given none, rules that do not say so get NaN.
+    """
 
     def init(self, params: Params) -> Any: ...
 
@@ -20,9 +28,10 @@ class UpdateRule(Protocol):
 
 
 def check_rule(rule: Any) -> None:
-    """TypeError, in a line, for what is no update rule: a number, or a class that was not called."""
-    if isinstance(rule, type) or not hasattr(rule, "update"):
-        raise TypeError(f"rule={rule!r} is no update rule; expected one such as SGD(0.1) or LSTMOptimizer().")
+    """TypeError, in a line, for what is no update rule: a number, a dict, or a class that was not called."""
+    if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "update")):
+        shown = repr(rule) if "\n" not in repr(rule) else type(rule).__name__
+        raise TypeError(f"rule={shown} is no update rule; expected one such as SGD(0.1) or LSTMOptimizer().")
 
 
 class Step(NamedTuple):
@@ -55,6 +64,7 @@ def unroll(
     params and to whatever `rule` is made of; `first_order=True` treats the inner gradients and losses as constants
     (Finn et al., 2017, section 5.2).
     """
+    check_rule(rule)
     state = rule.init(params) if state is None else state
     steps: list[Step] = []
     for batch in batches:

@@ -1,0 +1,32 @@
+"""The files that learned numbers are kept in: npz, with words about them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def read_archive(path: Path, version: int, advice: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The arrays of an npz file as tensors, float16 and float64 in float32, and its `about`. Nothing is unpickled.
+
+    ValueError, with `advice` at its end, for a file that is not whole or that has another version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = dict(json.loads(str(file["about"])))
+            arrays = {k: torch.from_numpy(file[k]) for k in file.files if k != "about"}
+    except Exception as error:  # whatever zipfile, zlib, numpy and json say to bytes that they did not write
+        raise ValueError(f"{path.name} is damaged ({type(error).__name__}). {advice}") from None
+    if about.get("version") != version:
+        raise ValueError(
+            f"{path.name} has version {about.get('version')}; this course reads version {version}. {advice}"
+        )
+    return {k: v.float() if v.is_floating_point() else v for k, v in arrays.items()}, about
+
+
+__all__ = ["read_archive"]

@@ -1,0 +1,56 @@
+"""Options: what a rule, an estimator or a meta-learner is made with, besides phi."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+
+def number(name: str, value: Any, above: float = -math.inf, below: float = math.inf) -> float:
+    """`value` as a float. ValueError where it is no number between `above` and `below`, both excluded."""
+    try:
+        x = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several numbers
+        x = math.nan
+    if not above < x < below:
+        raise ValueError(
+            f"{name}={value!r}; expected a number between {above:g} and {below:g}, both excluded. Change {name}."
+        )
+    return x
+
+
+def numbers(name: str, values: Iterable[Any], above: float = -math.inf, below: float = math.inf) -> tuple[float, ...]:
+    """`values` as floats, each between `above` and `below`. ValueError as in `number`."""
+    try:
+        listed = list(values)
+    except TypeError:
+        raise ValueError(f"{name}={values!r}; expected several numbers. Give a tuple, as in {name}=(0.9,).") from None
+    return tuple(number(f"{name}[{i}]", value, above, below) for i, value in enumerate(listed))
+
+
+def options(made: Any, name: str = "") -> dict[str, Any]:
+    """What `made` was made with, in plain Python: public numbers and words, and buffers that are in no state_dict.
+
+    Those of its modules as well, but for torch's own; name: what goes before each. What a gradient trains is phi, and
+    not among them.
+    """
+    found = {}
+    for owner, part in made.named_modules(prefix=name) if isinstance(made, nn.Module) else [(name, made)]:
+        if type(part).__module__.startswith("torch."):
+            continue
+        values = dict(getattr(part, "__dict__", {}))
+        if isinstance(part, nn.Module):
+            values |= {k: b for k, b in part.named_buffers(recurse=False) if k in part._non_persistent_buffers_set}
+        for key, value in values.items():
+            if key.startswith("_") or key == "training":
+                continue
+            key = f"{owner}.{key}" if owner else key
+            if isinstance(value, (np.generic, Tensor)) and not getattr(value, "requires_grad", False):
+                found[key] = value.tolist()
+            elif isinstance(value, (bool, int, float, str)):
+                found[key] = value
+    return found
