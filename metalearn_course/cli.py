@@ -83,7 +83,7 @@ def hint(
 ) -> None:
     """Print the next hint for an exercise: a question, a pointer, nearly the line."""
     from metalearn_course.classroom.desk import hint as give
-    from metalearn_course.classroom.exercise import find
+    from metalearn_course.classroom.register import find
 
     find(exercise)
     give(exercise, level)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Literal
 
 import torch
@@ -111,26 +108,3 @@ def exercise(
         return check
 
     return register
-
-
-def all_exercises() -> dict[str, Exercise]:
-    """Every registered exercise by name, in the order of the course."""
-    from metalearn_course.classroom import checks
-
-    for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
-        import_module(module.name)
-    return dict(sorted(EXERCISES.items(), key=lambda item: (item[1].lesson, item[1].number)))
-
-
-def exercises_of(lesson: str) -> list[Exercise]:
-    return [one for one in all_exercises().values() if one.lesson == lesson]
-
-
-def find(name: str) -> Exercise:
-    """The exercise called `name`."""
-    known = all_exercises()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        guess = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}."
-        raise CourseError(f"No exercise is called {name!r}: {guess}")
-    return known[name]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metalearn_course.classroom.environment import CourseError, home, kernel_environment
-from metalearn_course.classroom.exercise import exercises_of
 from metalearn_course.classroom.notebooks import lesson_of
+from metalearn_course.classroom.register import exercises_of
 from metalearn_course.classroom.running import under_nbclient
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from metalearn_course.classroom import ablation, budget, build, guards, ideas, notebooks, proofs
 from metalearn_course.classroom.environment import CourseError, repository
-from metalearn_course.classroom.exercise import exercises_of
 from metalearn_course.classroom.notebooks import find_notebooks, lesson_of
+from metalearn_course.classroom.register import exercises_of
 from metalearn_course.classroom.running import Run, measured_with, under_nbval
 
 

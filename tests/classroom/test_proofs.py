@@ -5,9 +5,9 @@ import torch
 
 from metalearn_course.classroom import proofs
 from metalearn_course.classroom.breakages import breakages
-from metalearn_course.classroom.exercise import find
 from metalearn_course.classroom.mistakes import GENERIC
 from metalearn_course.classroom.proofs import WrittenAnswer
+from metalearn_course.classroom.register import find
 
 from .cells import check, markdown, solution, write
 
