@@ -152,19 +152,26 @@ class TrainedBy(MetaLearner):
             params = {k: p / scales[k] for k, p in params.items()}
         return Run(params, self.rule.init(params), scales, support.x.new_full((), -1, dtype=torch.int64))
 
-    def continue_one(self, run: Run, task: Task, first: int, steps: int) -> tuple[Tensor, Run]:
-        """Updates number `first`, `first` + 1, ... of ONE task's training: the query loss after each, and the run."""
+    def continue_one(self, run: Run, task: Task, first: int, steps: int, sheltered: bool = True) -> tuple[Tensor, Run]:
+        """Updates number `first`, `first` + 1, ... of ONE task's training: the query loss after each, and the run.
+
+        sheltered: whether what diverges has no way back to phi, on which an infinite derivative would become NaN. It
+        costs a second look at every loss.
+        """
 
         def loss(params: Params, batch: Examples) -> Tensor:
             return self.batch_loss({k: p * run.scales[k] for k, p in params.items()} if run.scales else params, batch)
 
         losses = []
         for step in range(first, first + steps):
-            batch, guarded = self.mini_batch(task.support, step), _Guarded(self.rule, step)
-            params = run.params if self.first_order else _sheltered(run.params, _steady(loss, batch))
-            after = unroll(loss, guarded, params, [batch], (run.state, run.stopped), self.first_order)
+            params, batch = run.params, self.mini_batch(task.support, step)
+            if sheltered and not self.first_order:
+                params = _sheltered(params, _steady(loss, batch))
+            state = run.state, run.stopped
+            after = unroll(loss, _Guarded(self.rule, step), params, [batch], state, self.first_order)
             run = Run(after.params, after.state[0], run.scales, after.state[1])
-            judged = loss(_sheltered(run.params, lambda p: loss(p, task.query) < _WORST), task.query)
+            judges = _sheltered(run.params, lambda p: loss(p, task.query) < _WORST) if sheltered else run.params
+            judged = loss(judges, task.query)
             losses.append(torch.where(judged < _WORST, judged, _WORST))  # NaN as well
         return torch.stack(losses), run
 
@@ -178,10 +185,20 @@ class TrainedBy(MetaLearner):
         return vmap(self.begin_one, randomness="different")(tasks.support)
 
     def segment(self, runs: Run, tasks: Task, first: int, steps: int) -> tuple[Tensor, Run]:
-        """`steps` updates of every training, from number `first` on: query losses (tasks, steps), and the runs."""
-        one = vmap(self.continue_one, in_dims=(0, 0, None, None), randomness="different")
+        """`steps` updates of every training, from number `first` on: query losses (tasks, steps), and the runs.
+
+        If something diverges, it is all done once more, with the same random numbers and sheltered.
+        """
+        one = vmap(self.continue_one, in_dims=(0, 0, None, None, None), randomness="different")
         with self._no_running_statistics():
-            return one(runs, tasks, first, steps)
+            if torch.compiler.is_compiling():  # what depends on values cannot be compiled
+                return one(runs, tasks, first, steps, True)
+            drawn = torch.get_rng_state()
+            losses, after = one(runs, tasks, first, steps, False)
+            if torch.is_grad_enabled() and bool((losses >= _WORST).any() or (after.stopped > runs.stopped).any()):
+                torch.set_rng_state(drawn)
+                losses, after = one(runs, tasks, first, steps, True)
+        return losses, after
 
     def share(self, losses: Tensor, first: int) -> Tensor:
         """What a segment's losses (..., steps) contribute to the objective: the shares of all segments add up to it."""
