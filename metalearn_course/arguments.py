@@ -1,8 +1,10 @@
-"""Arguments as people give them: whole numbers may come from numpy, too."""
+"""Arguments as people give them: numbers may come from numpy or torch, too."""
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -18,4 +20,26 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     return operator.index(value)
 
 
-__all__ = ["is_whole", "whole"]
+def number(name: str, value: Any, above: float = -math.inf, below: float = math.inf) -> float:
+    """`value` as a float. ValueError where it is no number between `above` and `below`, both excluded."""
+    try:
+        x = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several numbers
+        x = math.nan
+    if not above < x < below:
+        raise ValueError(
+            f"{name}={value!r}; expected a number between {above:g} and {below:g}, both excluded. Change {name}."
+        )
+    return x
+
+
+def numbers(name: str, values: Iterable[Any], above: float = -math.inf, below: float = math.inf) -> tuple[float, ...]:
+    """`values` as floats, each between `above` and `below`. ValueError as in `number`."""
+    try:
+        listed = list(values)
+    except TypeError:
+        raise ValueError(f"{name}={values!r}; expected several numbers. Give a tuple, as in {name}=(0.9,).") from None
+    return tuple(number(f"{name}[{i}]", value, above, below) for i, value in enumerate(listed))
+
+
+__all__ = ["is_whole", "number", "numbers", "whole"]

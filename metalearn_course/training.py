@@ -17,13 +17,13 @@ import torch
 from torch import Generator, Tensor
 from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
-from .arguments import whole
+from .arguments import number, whole
 from .estimators import Backpropagation, Estimator
 from .meta_learners.base import MetaLearner
 from .seeds import FRESH, stream
 from .tasks.task import Task, TaskDistribution, one_task, stack_tasks
 from .update_rules import Params
-from .update_rules.options import number, options
+from .update_rules.options import options
 
 _FORMAT = 2
 _SAVE_EVERY = 500
@@ -232,7 +232,11 @@ class _Run:
 
     def _fingerprint(self) -> dict[str, Any]:
         shapes = {name: list(t.shape) for name, t in self.meta_learner.state_dict().items()}
-        made = {k: v for k, v in options(self.meta_learner).items() if k not in ("ways", "trained_seconds")}
+        made = {
+            k: v
+            for k, v in options(self.meta_learner).items()
+            if k.rpartition(".")[2] not in ("ways", "trained_seconds")
+        }
         rules = {name: repr(value) for name, value in vars(self.meta_learner).items() if is_dataclass(value)}
         loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}

@@ -186,6 +186,24 @@ def test_numbers_from_numpy_are_as_good_as_pythons_and_checkpoints_hold_them(tmp
         train(maml(), Sinusoids(), steps=3, checkpoint=tmp_path / "c", estimator=other, **numpys)
 
 
+class Wraps(MAML):
+    """Has another meta-learner inside, which notes how many ways its tasks have while it works."""
+
+    def __init__(self):
+        super().__init__(mlp(1, 8, 1), loss=F.mse_loss)
+        self.inner = maml()
+
+    def adapt(self, support):
+        self.inner.ways = self.ways + 1
+        return super().adapt(support)
+
+
+def test_what_a_part_notes_while_it_works_is_none_of_its_options(tmp_path):
+    torch.manual_seed(0)
+    train(Wraps(), Sinusoids(), steps=1, checkpoint=tmp_path / "c")
+    assert len(train(Wraps(), Sinusoids(), steps=2, checkpoint=tmp_path / "c").losses) == 2
+
+
 def test_a_compiled_run_does_not_go_on_where_another_stopped(tmp_path):
     """It would draw other random numbers."""
     train(maml(), Sinusoids(), steps=1, checkpoint=tmp_path / "c")

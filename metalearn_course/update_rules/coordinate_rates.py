@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .options import number
+from ..arguments import number
 from .sgd import Params
 
 

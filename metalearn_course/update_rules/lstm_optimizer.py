@@ -7,10 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..arguments import whole
+from ..arguments import number, whole
 from .coordinates import flat, shaped, zeros
 from .log_and_sign import LARGEST_P, log_and_sign
-from .options import number
 from .sgd import Params
 
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..arguments import whole
+from ..arguments import number, numbers, whole
 from .coordinates import flat, no_steps, shaped, zeros
-from .options import number, numbers
 from .sgd import Params
 
 
