@@ -12,10 +12,10 @@ import argparse
 
 import torch
 import torch.nn.functional as F
-from results import save
 from torch import Tensor
 
 from metalearn_course import Episodes, FineTuned, MetaLearner, NearestNeighbor, characters, evaluate, meta_train, mlp
+from metalearn_course.authoring.results import save
 from metalearn_course.tasks import Examples
 
 

@@ -15,7 +15,6 @@ import argparse
 import time
 
 import torch
-from results import save
 from torch import Tensor, nn
 
 from metalearn_course import (
@@ -29,6 +28,7 @@ from metalearn_course import (
     Truncated,
     TruncatedES,
 )
+from metalearn_course.authoring.results import save
 from metalearn_course.estimators import Estimator
 from metalearn_course.evaluation import half_width
 

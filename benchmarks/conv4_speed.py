@@ -19,10 +19,10 @@ from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
-from results import save
 from torch import nn
 
 from metalearn_course import MAML, Backpropagation, conv4
+from metalearn_course.authoring.results import save
 from metalearn_course.tasks.task import Examples, Task
 
 TASKS, WAYS, QUERIES, WIDTH = 16, 5, 75, 64

@@ -11,9 +11,9 @@ import tempfile
 import time
 
 import torch
-from results import save
 
 from metalearn_course import Characters, Episodes, NearestNeighbor, characters, evaluate
+from metalearn_course.authoring.results import save
 
 
 def timed(source: str) -> tuple[Characters, float]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 
 import torch
-from results import save
 
 from metalearn_course import Episodes, Prototypical, characters, conv_strided, evaluate, meta_train
+from metalearn_course.authoring.results import save
 
 KINDS = {
     "squared": {"distance": "squared"},

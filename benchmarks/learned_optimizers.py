@@ -22,7 +22,6 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from results import save
 from torch import Tensor, nn
 
 from metalearn_course import (
@@ -45,10 +44,11 @@ from metalearn_course import (
     table,
     tune,
 )
+from metalearn_course.authoring.results import save
 from metalearn_course.evaluation import half_width
-from metalearn_course.rules import RULES
 from metalearn_course.tasks import summed_squares
 from metalearn_course.tasks.task import TaskDistribution
+from metalearn_course.trained.rules import RULES
 from metalearn_course.update_rules import UpdateRule
 
 REFERENCES: dict[str, Callable[[float], UpdateRule]] = {

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 
 import torch
-from results import save
 from torch import Tensor, nn
 
 from metalearn_course import LSTMOptimizer, Quadratics, TrainedBy, Truncated
+from metalearn_course.authoring.results import save
 from metalearn_course.tasks import summed_squares
 from metalearn_course.update_rules import log_and_sign
 

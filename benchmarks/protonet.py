@@ -16,10 +16,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
-from results import save
 from torch import nn
 
 from metalearn_course import Episodes, Prototypical, characters, conv4, conv_strided, evaluate, meta_train
+from metalearn_course.authoring.results import save
 
 
 def milliseconds(functions: dict[str, Callable[[], object]], repeats: int = 80) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The learners that read, on frozen embeddings of the prototypical network: accuracy by instance, over three seeds.
 
-Each is trained as its shipped weights were (metalearn_course/shipped.py), on one thread. Printed are the accuracy on
+Each is trained as its shipped weights were (`trained/meta_learners.py`), on one thread. Printed are the accuracy on
 examples of a class seen once before along sequences of 15 (three of each of five classes), the accuracy of 5-way 1-shot
 queries, and the loss in ten stretches of the training, ln 5 = 1.609 being a guess.
 
@@ -13,10 +13,10 @@ import argparse
 from typing import cast
 
 import torch
-from results import save
 
 from metalearn_course import Episodes, Reader, characters, evaluate, instance_accuracy, meta_train
-from metalearn_course.shipped import RECIPES, shared_embedding
+from metalearn_course.authoring.results import save
+from metalearn_course.trained.meta_learners import RECIPES, shared_embedding
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import argparse
 
 import torch
 import torch.nn.functional as F
-from results import save
 
 from metalearn_course import MAML, FineTuned, Sinusoids, evaluate, meta_train, mlp, mse
+from metalearn_course.authoring.results import save
 
 
 def main() -> None:

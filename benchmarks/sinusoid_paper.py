@@ -19,9 +19,9 @@ import shutil
 
 import torch
 import torch.nn.functional as F
-from results import save
 
 from metalearn_course import MAML, Backpropagation, FineTuned, MetaLearner, Sinusoids, evaluate, meta_train, mlp, mse
+from metalearn_course.authoring.results import save
 
 PAPER = {"MAML": (0.67, 0.38, 0.35), "FineTuned": (2.41, 2.23, 2.19)}  # table 2: 5 shots, after 1, 5 and 10 steps
 INNER_STEPS = (1, 5, 10)

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from results import save
 
 from metalearn_course import MAML, Backpropagation, Sinusoids, mlp
+from metalearn_course.authoring.results import save
 
 ROUNDS, STEPS = 7, 40
 

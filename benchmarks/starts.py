@@ -1,7 +1,7 @@
 """Learned starts on characters after the same seconds of meta-training: 5-way 1-shot on the test classes.
 
 Every method gets the same network, Conv4 of width 32 with group norm, so that each answers from its support set alone,
-and is trained as its shipped weights are (metalearn_course/shipped.py), but for `--seconds` of processor time on one
+and is trained as its shipped weights are (`trained/meta_learners.py`), but for `--seconds` of processor time on one
 thread, the outer rate annealed to 0 over them. "maml, as shipped" has the network of the shipped weights: width 64,
 batch statistics. 600 episodes, the same for all: accuracy with its interval, paired difference to MAML, and what the
 answers were measured to depend on.
@@ -20,7 +20,6 @@ from dataclasses import replace
 from typing import cast
 
 import torch
-from results import save
 from torch import nn
 
 from metalearn_course import (
@@ -36,8 +35,9 @@ from metalearn_course import (
     compare,
     conv4,
 )
+from metalearn_course.authoring.results import save
 from metalearn_course.estimators import Backpropagation
-from metalearn_course.shipped import RECIPES, Recipe
+from metalearn_course.trained.meta_learners import RECIPES, Recipe
 
 METHODS: dict[str, Callable[[nn.Module], MetaLearner]] = {
     "maml": lambda net: MAML(net, lr=0.4),

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from metalearn_course.classroom.environment import kernel_environment, repository
-from metalearn_course.classroom.lab import lab_command
+from metalearn_course._common.environment import kernel_environment, repository
+from metalearn_course.cli.lab import lab_command
 
 pytestmark = [pytest.mark.course, pytest.mark.browser]
 

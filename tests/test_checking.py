@@ -19,8 +19,9 @@ from metalearn_course import (
     conv4,
     mlp,
 )
-from metalearn_course.checking import CheckError, Clusters
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import check_tasks
+from metalearn_course.testing import CheckError
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_it_takes_ones_own_tasks():
         protocol = "images of noise"
 
         def sample(self, tasks, generator):
-            stack = Clusters(ways=2, shots=1, queries=1, dimensions=784).sample(tasks, generator)
+            stack = PointClouds(ways=2, shots=1, queries=1, dimensions=784).sample(tasks, generator)
             support, query = (Examples(e.x.unflatten(2, (1, 28, 28)), e.y) for e in stack[:2])
             return stack._replace(support=support, query=query)
 
@@ -179,10 +180,10 @@ def test_batch_statistics_leak_across_tasks_and_are_found():
 
 def test_clusters_are_tasks_of_separate_clouds():
     """Centers have variance 2^2 a coordinate, points of one class variance 1 around them."""
-    stack = Clusters(ways=4, shots=50, queries=3, dimensions=2).sample(200, torch.Generator().manual_seed(0))
+    stack = PointClouds(ways=4, shots=50, queries=3, dimensions=2).sample(200, torch.Generator().manual_seed(0))
     check_tasks(stack)
     assert stack.support.x.shape == (200, 200, 2) and stack.query.x.shape == (200, 12, 2)
     of_class = stack.support.x.unflatten(1, (4, 50))
     assert of_class.var(2).mean().item() == pytest.approx(1, rel=0.05)
     assert of_class.mean(2).var(1).mean().item() == pytest.approx(4 + 1 / 50, rel=0.15)
-    assert Sinusoids().protocol != Clusters().protocol
+    assert Sinusoids().protocol != PointClouds().protocol

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from metalearn_course import claim
-from metalearn_course.claims import ClaimError
+from metalearn_course.classroom.claims import ClaimError
 from metalearn_course.evaluation import Dependencies, Evaluation
 
 

@@ -6,11 +6,11 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from metalearn_course import doctor
-from metalearn_course.classroom import lab
-from metalearn_course.classroom.environment import CourseError, repository
-from metalearn_course.cli import app
-from metalearn_course.doctor import Finding
+from metalearn_course._common.environment import CourseError, repository
+from metalearn_course.classroom import machine as doctor
+from metalearn_course.classroom.machine import Finding
+from metalearn_course.cli import lab
+from metalearn_course.cli.main import app
 
 run = CliRunner().invoke
 
@@ -22,13 +22,13 @@ def learners_folder(tmp_path, monkeypatch):
 
 
 def metalearn(*arguments, **environment):
-    command = [sys.executable, "-c", "from metalearn_course.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from metalearn_course.cli.main import main; main()", *arguments]
     return subprocess.run(command, capture_output=True, env=os.environ | environment, check=False)
 
 
 def test_help_answers_at_once_and_without_torch():
     script = (
-        "import sys, metalearn_course.cli as cli\ntry:\n    cli.app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "import sys, metalearn_course.cli.main as cli\ntry:\n    cli.app(['--help'])\nexcept SystemExit:\n    pass\n"
         "print(sorted({'torch', 'numpy', 'matplotlib', 'IPython', 'nbclient', 'rich'} & sys.modules.keys()))"
     )
     times = []
@@ -111,7 +111,7 @@ def test_hints_go_on_from_call_to_call_and_survive_a_narrow_pipe():
 
 
 def test_build_check_fails_on_a_difference_and_names_the_file(monkeypatch):
-    from metalearn_course.classroom import build
+    from metalearn_course.authoring import build
 
     monkeypatch.setattr(build, "differences", lambda: ["exercises/02_many_tasks.ipynb is missing"])
     result = run(app, ["build", "--check"])
@@ -122,8 +122,8 @@ def test_build_check_fails_on_a_difference_and_names_the_file(monkeypatch):
 
 
 def test_validate_fails_where_something_failed(monkeypatch):
-    from metalearn_course.classroom import validate
-    from metalearn_course.classroom.validate import Outcome
+    from metalearn_course.authoring import validate
+    from metalearn_course.authoring.validate import Outcome
 
     monkeypatch.setattr(validate, "outcomes", lambda lesson, ablate: [Outcome("a", "fine"), Outcome("b", "", ["why"])])
     result = run(app, ["validate"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metalearn_course import NearestNeighbor, Prototypical, compare, evaluate, meta_train, mlp
-from metalearn_course.checking import Clusters
+from metalearn_course.tasks.point_clouds import PointClouds
 
 
 def methods() -> dict[str, object]:
@@ -17,8 +17,8 @@ def methods() -> dict[str, object]:
 
 
 def test_rows_hold_what_evaluate_gives_and_paired_differences() -> None:
-    tasks, both = Clusters(queries=6), methods()
-    rows = {row.name: row for row in compare(both, tasks, symbols=Clusters(shots=1), episodes=50, seed=3)}
+    tasks, both = PointClouds(queries=6), methods()
+    rows = {row.name: row for row in compare(both, tasks, symbols=PointClouds(shots=1), episodes=50, seed=3)}
     alone = {name: evaluate(method, tasks, episodes=50, seed=3) for name, method in both.items()}
     for name, row in rows.items():
         assert row.result.mean == alone[name].mean
@@ -31,8 +31,8 @@ def test_rows_hold_what_evaluate_gives_and_paired_differences() -> None:
 
 def test_parameters_and_seconds() -> None:
     both = methods()
-    history = meta_train(both["prototypical"], Clusters(), 3, progress=False)
-    nearest, prototypical = compare(both, Clusters(), episodes=4)
+    history = meta_train(both["prototypical"], PointClouds(), 3, progress=False)
+    nearest, prototypical = compare(both, PointClouds(), episodes=4)
     assert (nearest.parameters, nearest.seconds) == (0, None)
     assert prototypical.parameters == 4 * 16 + 16 + 16 * 8 + 8
     assert prototypical.seconds == history.seconds and prototypical.symbols is None
@@ -40,6 +40,6 @@ def test_parameters_and_seconds() -> None:
 
 def test_wrong_input_is_named() -> None:
     with pytest.raises(ValueError, match="at least one meta-learner"):
-        compare({}, Clusters())
+        compare({}, PointClouds())
     with pytest.raises(ValueError, match="'maml' is none of the methods: 'nearest', 'prototypical'"):
-        compare(methods(), Clusters(), against="maml")
+        compare(methods(), PointClouds(), against="maml")

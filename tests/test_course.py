@@ -2,10 +2,10 @@
 
 import pytest
 
-from metalearn_course.classroom import validate
-from metalearn_course.classroom.environment import CourseError
-from metalearn_course.classroom.lab import try_lab
-from metalearn_course.classroom.notebooks import find_notebooks, lesson_of
+from metalearn_course._common.environment import CourseError
+from metalearn_course._common.notebooks import find_notebooks, lesson_of
+from metalearn_course.authoring import validate
+from metalearn_course.cli.lab import try_lab
 
 pytestmark = pytest.mark.course
 

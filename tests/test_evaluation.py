@@ -1,5 +1,6 @@
 import math
 import statistics
+import sys
 
 import pytest
 import torch
@@ -22,9 +23,8 @@ from metalearn_course import (
     mlp,
     mse,
 )
-from metalearn_course import evaluation as evaluation_module
-from metalearn_course.checking import Clusters
-from metalearn_course.evaluation import Dependencies, instance_accuracy
+from metalearn_course.evaluation import Dependencies, instance_accuracy, instances
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task, stack_tasks
 
 
@@ -43,7 +43,7 @@ class OneByOne:
     protocol = "clusters one by one"
 
     def sample(self, tasks, generator):
-        return stack_tasks([one_task(Clusters().sample(1, generator), 0) for _ in range(tasks)])
+        return stack_tasks([one_task(PointClouds().sample(1, generator), 0) for _ in range(tasks)])
 
 
 class Embedded(MetaLearner):
@@ -84,9 +84,9 @@ def test_accuracy_of_a_regression_is_refused():
 def test_adaptation_that_diverges_is_counted_and_said():
     """A rate of 1e30 makes every answer NaN; accuracy would call that chance."""
     wild = MAML(mlp(4, 8, 3), steps=3, lr=1e30)
-    result = evaluate(wild, Clusters(), episodes=30)
+    result = evaluate(wild, PointClouds(), episodes=30)
     assert result.not_finite == 30 and "; 30 tasks with answers that are not finite)" in str(result)
-    tame = evaluate(MAML(mlp(4, 3), lr=0.1), Clusters(), episodes=30)
+    tame = evaluate(MAML(mlp(4, 3), lr=0.1), PointClouds(), episodes=30)
     assert tame.not_finite == 0 and "not finite" not in str(tame)
 
 
@@ -112,7 +112,7 @@ def test_evaluate_equals_a_loop_over_tasks_by_hand():
 def test_two_ways_of_chunking_give_the_same_numbers(monkeypatch):
     method, results = NearestNeighbor(), []
     for chunk in (25, 4):
-        monkeypatch.setattr(evaluation_module, "_CHUNK", chunk)
+        monkeypatch.setattr(sys.modules["metalearn_course.evaluation.evaluate"], "_TASKS_AT_ONCE", chunk)
         results.append(evaluate(method, OneByOne(), episodes=30).per_task)
     assert torch.equal(*results)
 
@@ -127,7 +127,7 @@ def test_the_seed_alone_decides_which_tasks_are_met():
     for seed in (1, 1, 2):
         seen = []
         torch.manual_seed(len(runs))
-        evaluate(Watched(), Clusters(), episodes=5, seed=seed)
+        evaluate(Watched(), PointClouds(), episodes=5, seed=seed)
         runs.append(seen[0])
     assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
 
@@ -139,8 +139,8 @@ def test_evaluate_restores_every_mode_and_buffer(train):
     frozen.eval()
     modes = [m.training for m in method.modules()]
     buffers = [b.clone() for b in method.buffers()]
-    evaluate(method, Clusters(), episodes=5)
-    dependencies(method, Clusters(), train_mode=True)
+    evaluate(method, PointClouds(), episodes=5)
+    dependencies(method, PointClouds(), train_mode=True)
     assert [m.training for m in method.modules()] == modes
     assert all(torch.equal(a, b) for a, b in zip(buffers, method.buffers(), strict=True))
 
@@ -152,13 +152,13 @@ def test_modes_are_restored_after_an_error_too():
 
     method = Broken().train()
     with pytest.raises(RuntimeError, match="broken"):
-        evaluate(method, Clusters(), episodes=5)
+        evaluate(method, PointClouds(), episodes=5)
     assert method.training
 
 
 def test_evaluate_is_in_eval_mode_and_leaves_no_gradient():
     method = Embedded(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.9)))
-    first, second = (evaluate(method, Clusters(), episodes=20).per_task for _ in range(2))
+    first, second = (evaluate(method, PointClouds(), episodes=20).per_task for _ in range(2))
     assert torch.equal(first, second) and not first.requires_grad
     assert all(p.grad is None for p in method.parameters())
 
@@ -169,25 +169,25 @@ def test_a_method_that_throws_dice_is_evaluated_the_same_each_time_and_disturbs_
             return super().predict(adapted, x) + 5 * torch.rand(len(x), self.ways)
 
     before = torch.get_rng_state()
-    first, second = (evaluate(Dice(), Clusters(), episodes=30) for _ in range(2))
+    first, second = (evaluate(Dice(), PointClouds(), episodes=30) for _ in range(2))
     assert torch.equal(first.per_task, second.per_task) and torch.equal(torch.get_rng_state(), before)
     assert first.dependencies == OWN_SUPPORT_ONLY
 
 
 def test_evaluate_works_inside_no_grad():
     with torch.no_grad():
-        result = evaluate(MAML(mlp(4, 3), lr=0.1), Clusters(), episodes=5)
+        result = evaluate(MAML(mlp(4, 3), lr=0.1), PointClouds(), episodes=5)
     assert result.dependencies == OWN_SUPPORT_ONLY
 
 
 @pytest.mark.parametrize("episodes", [0, 1])
 def test_an_interval_needs_two_tasks(episodes):
     with pytest.raises(ValueError, match=f"episodes={episodes}; an interval over tasks needs at least 2"):
-        evaluate(NearestNeighbor(), Clusters(), episodes=episodes)
+        evaluate(NearestNeighbor(), PointClouds(), episodes=episodes)
 
 
 def test_an_evaluation_prints_everything_needed_to_believe_it():
-    result = evaluate(NearestNeighbor(), Clusters(), episodes=10)
+    result = evaluate(NearestNeighbor(), PointClouds(), episodes=10)
     assert str(result) == (
         f"{result.mean:.3f} ± {result.interval:.3f} (clusters, 3-way 2-shot, 4 queries a class, 10 tasks; "
         "depends on its own support set only)"
@@ -210,17 +210,17 @@ def test_an_evaluation_prints_everything_needed_to_believe_it():
 )
 def test_what_a_norm_in_embed_leaks_is_measured(network, train_mode, expected):
     method = Embedded(nn.Sequential(nn.Linear(4, 4), network))
-    assert dependencies(method, Clusters(), train_mode=train_mode) == expected
+    assert dependencies(method, PointClouds(), train_mode=train_mode) == expected
 
 
 @pytest.mark.parametrize(
     ("method", "tasks"),
     [
-        (NearestNeighbor(), Clusters()),
-        (MAML(mlp(4, 8, 3), lr=0.1), Clusters()),
-        (MAML(mlp(4, 8, 3), lr=0.1, first_order=True), Clusters()),
+        (NearestNeighbor(), PointClouds()),
+        (MAML(mlp(4, 8, 3), lr=0.1), PointClouds()),
+        (MAML(mlp(4, 8, 3), lr=0.1, first_order=True), PointClouds()),
         (MAML(mlp(1, 8, 1), loss=F.mse_loss, first_order=True), Sinusoids()),
-        (FineTuned(mlp(4, 8), features=8, classes=3), Clusters()),
+        (FineTuned(mlp(4, 8), features=8, classes=3), PointClouds()),
         (FineTuned(mlp(1, 8, 1), loss=F.mse_loss), Sinusoids()),
     ],
 )
@@ -230,11 +230,11 @@ def test_members_depend_on_their_own_support_set_only(method, tasks):
 
 def test_batch_statistics_in_the_inner_loop_make_maml_transductive():
     learner = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.ReLU(), nn.Linear(8, 3))
-    assert dependencies(MAML(learner, lr=0.1), Clusters()) == Dependencies(True, True, False)
+    assert dependencies(MAML(learner, lr=0.1), PointClouds()) == Dependencies(True, True, False)
 
 
 def test_without_inner_steps_nothing_is_learned_from_the_support_set():
-    assert dependencies(MAML(mlp(4, 3), steps=0), Clusters()) == Dependencies(False, False, False)
+    assert dependencies(MAML(mlp(4, 3), steps=0), PointClouds()) == Dependencies(False, False, False)
 
 
 def test_a_dependence_without_a_gradient_is_seen():
@@ -244,7 +244,7 @@ def test_a_dependence_without_a_gradient_is_seen():
         def predict(self, adapted, x):
             return super().predict(adapted, x) + (x.mean() > 0)
 
-    assert dependencies(Counts(), Clusters()).other_queries
+    assert dependencies(Counts(), PointClouds()).other_queries
 
 
 def test_a_dependence_too_small_to_see_is_found_by_its_gradient():
@@ -252,11 +252,11 @@ def test_a_dependence_too_small_to_see_is_found_by_its_gradient():
         def predict(self, adapted, x):
             return super().predict(adapted, x) + 1e-9 * x.mean()
 
-    assert dependencies(Whispers(), Clusters()).other_queries
+    assert dependencies(Whispers(), PointClouds()).other_queries
 
 
 def test_measuring_leaves_the_tasks_alone():
-    stored = Clusters().sample(2, torch.Generator().manual_seed(0))
+    stored = PointClouds().sample(2, torch.Generator().manual_seed(0))
     before = stored.support.x.clone()
 
     class Stored:
@@ -379,7 +379,7 @@ def test_the_interval_of_instances_by_hand():
 def test_instances_of_all_chunks_count(monkeypatch):
     results = []
     for chunk in (25, 3):
-        monkeypatch.setattr(evaluation_module, "_CHUNK", chunk)
+        monkeypatch.setattr(instances, "_EPISODES_AT_ONCE", chunk)
         results.append(instance_accuracy(built(Recalls, 2), Told(), episodes=8))
     assert results[0] == results[1]
 
@@ -397,6 +397,6 @@ def test_instances_are_judged_in_eval_mode_and_modes_and_random_numbers_stay():
 
 def test_instance_accuracy_needs_a_reader_and_two_episodes():
     with pytest.raises(TypeError, match="follows a Reader along a sequence; NearestNeighbor is none"):
-        instance_accuracy(NearestNeighbor(), Clusters())
+        instance_accuracy(NearestNeighbor(), PointClouds())
     with pytest.raises(ValueError, match="episodes=1; an interval over episodes needs at least 2"):
-        instance_accuracy(LSTMReader(4, 3), Clusters(), episodes=1)
+        instance_accuracy(LSTMReader(4, 3), PointClouds(), episodes=1)

@@ -1,4 +1,6 @@
 import copy
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -19,8 +21,8 @@ from metalearn_course import (
     linear,
     mlp,
 )
-from metalearn_course.checking import Clusters
 from metalearn_course.evaluation import evaluate, predictions
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task, stack_tasks
 
 
@@ -30,7 +32,7 @@ def _seed():
 
 
 def clusters(tasks=3, **options):
-    return Clusters(**options).sample(tasks, torch.Generator().manual_seed(1))
+    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
 
 
 def waves(tasks=3):
@@ -185,9 +187,9 @@ def test_vmapped_equals_looped(make, tasks):
     by_hand = []
     for i in range(3):
         support, query, _ = task = one_task(stack, i)
-        method.ways = stack.classes.shape[-1]
         support, query = (Examples(method.embed(e.x), e.y) for e in (support, query))
-        by_hand.append(method.objective(Task(support, query, task.classes)))
+        with method.at_work(stack.classes.shape[-1]):
+            by_hand.append(method.objective(Task(support, query, task.classes)))
     torch.testing.assert_close(method(stack), torch.stack(by_hand))
 
 
@@ -247,7 +249,7 @@ def test_running_statistics_under_vmap_are_refused_by_name(train, call):
     calls = {
         "forward": lambda: maml(clusters()),
         "fit": lambda: maml.fit(one_task(clusters(), 0).support),
-        "evaluate": lambda: evaluate(maml, Clusters(), episodes=2),
+        "evaluate": lambda: evaluate(maml, PointClouds(), episodes=2),
     }
     with pytest.raises(TypeError, match=r"^learner\.1 \(BatchNorm1d\) keeps running statistics.* norm without them"):
         calls[call]()
@@ -290,12 +292,39 @@ def test_fit_refuses_bad_support_sets(labels, message):
         NearestNeighbor().fit(support)
 
 
-def test_a_predictor_keeps_its_number_of_classes_when_another_is_fitted():
+def test_predictors_of_different_ways_answer_right_in_turn():
+    """Of one method, whose answers have to be those of methods that were never asked for another number of classes."""
     method = NearestNeighbor()
-    three, five = (one_task(clusters(ways=ways), 0) for ways in (3, 5))
-    predictor = method.fit(three.support)
-    method.fit(five.support)
-    assert predictor(three.query.x).shape == (12, 3) and method.ways == 3
+    tasks = {ways: one_task(clusters(ways=ways), 0) for ways in (3, 5)}
+    predictors = {ways: method.fit(task.support) for ways, task in tasks.items()}
+    for ways in (3, 5, 5, 3):
+        answers = predictors[ways](tasks[ways].query.x)
+        assert answers.shape == (4 * ways, ways)
+        torch.testing.assert_close(answers, NearestNeighbor().fit(tasks[ways].support)(tasks[ways].query.x))
+
+
+def test_two_threads_with_tasks_of_different_ways_do_not_meet():
+    method = Slow()
+    with ThreadPoolExecutor(4) as pool:
+        shapes = pool.map(lambda ways: predictions(method, clusters(ways=ways)).shape[-1], [3, 5, 4, 2] * 3)
+    assert [*shapes] == [3, 5, 4, 2] * 3
+
+
+class Slow(NearestNeighbor):
+    """Gives other threads time between two looks at the number of classes."""
+
+    def adapt(self, support):
+        before = self.ways
+        time.sleep(0.01)
+        assert self.ways == before
+        return super().adapt(support)
+
+
+def test_ways_are_known_while_tasks_are_at_hand_only():
+    method = NearestNeighbor()
+    predictions(method, clusters(ways=3))
+    with pytest.raises(RuntimeError, match=r"NearestNeighbor\.ways is known while tasks are at hand only"):
+        _ = method.ways
 
 
 @pytest.mark.parametrize("call", ["adapt", "predict"])

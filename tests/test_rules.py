@@ -26,7 +26,7 @@ from metalearn_course import (
     unroll,
     update_rules,
 )
-from metalearn_course.rules import RULES
+from metalearn_course.trained.rules import RULES
 
 START = {"layer.weight": torch.tensor([[1.0, -2.0], [0.5, 3.0]]), "layer.bias": torch.tensor([0.1, -0.2])}
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from metalearn_course import Characters, Episodes, characters, evaluate, pretrained
-from metalearn_course.shipped import RECIPES, WEIGHTS, WEIGHTS_VERSION, save_weights
+from metalearn_course.trained.meta_learners import RECIPES, WEIGHTS, WEIGHTS_VERSION, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_every_method_ships_in_float16_with_its_protocol(name: str, source: str)
 
 @pytest.mark.parametrize("name", ["prototypical", "snail", "classification"])
 def test_weights_reproduce_their_accuracy_on_some_of_the_episodes(glyphs: Characters, name: str) -> None:
-    """60 episodes of 600: within the two intervals together. `make_weights.py --check` measures all."""
+    """60 episodes of 600: within the two intervals together. `tools/weights.py --check` measures all."""
     method = pretrained(name, glyphs)
     result = evaluate(method, Episodes(glyphs, 5, 1, 15, split="test"), episodes=60)
     stored = method.about["accuracy"]
@@ -67,7 +67,7 @@ def changed(tmp_path: Path, **about: object) -> Path:
 
 def test_another_version_is_refused_by_name(glyphs: Characters, tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"prototypical\.npz has version 0; this course reads version 1\..*make_weights"
+        ValueError, match=r"prototypical\.npz has version 0; this course reads version 1\..*tools/weights"
     ):
         pretrained("prototypical", glyphs, changed(tmp_path, version=0))
 

@@ -20,16 +20,20 @@ from metalearn_course import (
     LearnedRate,
     MetaLearner,
     NearestNeighbor,
+    Prototypical,
     Quadratics,
     Sinusoids,
     Task,
     TrainedBy,
     Truncated,
+    evaluate,
     mlp,
 )
 from metalearn_course import meta_train as train
-from metalearn_course import training as training_module
+from metalearn_course.estimators import Divergences
 from metalearn_course.tasks import summed_squares
+from metalearn_course.tasks.point_clouds import PointClouds
+from metalearn_course.training import loop
 
 
 def maml(seed=0, **options):
@@ -186,22 +190,11 @@ def test_numbers_from_numpy_are_as_good_as_pythons_and_checkpoints_hold_them(tmp
         train(maml(), Sinusoids(), steps=3, checkpoint=tmp_path / "c", estimator=other, **numpys)
 
 
-class Wraps(MAML):
-    """Has another meta-learner inside, which notes how many ways its tasks have while it works."""
-
-    def __init__(self):
-        super().__init__(mlp(1, 8, 1), loss=F.mse_loss)
-        self.inner = maml()
-
-    def adapt(self, support):
-        self.inner.ways = self.ways + 1
-        return super().adapt(support)
-
-
-def test_what_a_part_notes_while_it_works_is_none_of_its_options(tmp_path):
-    torch.manual_seed(0)
-    train(Wraps(), Sinusoids(), steps=1, checkpoint=tmp_path / "c")
-    assert len(train(Wraps(), Sinusoids(), steps=2, checkpoint=tmp_path / "c").losses) == 2
+def test_tasks_of_other_ways_in_between_do_not_change_what_is_resumed(tmp_path):
+    meta_learner = Prototypical(mlp(4, 8))
+    train(meta_learner, PointClouds(ways=3), steps=1, checkpoint=tmp_path / "c")
+    evaluate(meta_learner, PointClouds(ways=5), episodes=2)
+    assert len(train(meta_learner, PointClouds(ways=3), steps=2, checkpoint=tmp_path / "c").losses) == 2
 
 
 def test_a_compiled_run_does_not_go_on_where_another_stopped(tmp_path):
@@ -272,6 +265,9 @@ def test_what_an_estimator_carries_is_in_the_checkpoint(tmp_path):
         def init(self, meta_learner, tasks):
             return {"seen": torch.zeros(()), "losses": []}
 
+        def divergences(self, s):
+            return Divergences.none()
+
         def step(self, meta_learner, phi, tasks, s):
             grads, losses, _ = super().step(meta_learner, phi, tasks, ())
             return grads, losses, {"seen": s["seen"] + 1, "losses": [*s["losses"], s["seen"].item()]}
@@ -283,7 +279,7 @@ def test_what_an_estimator_carries_is_in_the_checkpoint(tmp_path):
 
 
 def test_a_run_is_saved_on_the_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(training_module, "_SAVE_EVERY", 2)
+    monkeypatch.setattr(loop, "_SAVE_EVERY", 2)
     path, found = tmp_path / "run.pt", []
     look = Altered(3, lambda stack: found.append(torch.load(path, weights_only=True)["step"]))
     meta_train(maml(), 5, look, checkpoint=path)
@@ -354,7 +350,7 @@ def test_a_checkpoint_cut_short_is_refused_by_name(damage, tmp_path):
 def test_a_checkpoint_of_another_format_is_refused_by_name(saved, found, tmp_path):
     path = tmp_path / "run.pt"
     torch.save(saved, path)
-    with pytest.raises(ValueError, match=f"checkpoint format {found}; this version reads 2. Name another file"):
+    with pytest.raises(ValueError, match=f"checkpoint format {found}; this version reads 3. Name another file"):
         meta_train(maml(), 4, checkpoint=path)
 
 

@@ -13,7 +13,7 @@ _MODULE_OF = {
     "hint": "metalearn_course.classroom.desk",
     "progress": "metalearn_course.classroom.desk",
     "solved_or_skip": "metalearn_course.classroom.desk",
-    "doctor": "metalearn_course.doctor",
+    "doctor": "metalearn_course.classroom.machine",
 }
 
 __all__ = sorted(_MODULE_OF)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from metalearn_course._common.console import say
+from metalearn_course._common.environment import CourseError
 from metalearn_course.classroom import records
-from metalearn_course.classroom.environment import CourseError
 from metalearn_course.classroom.exercise import Exercise, Verdict
 from metalearn_course.classroom.register import all_exercises, find
-from metalearn_course.saying import say
 
 _solved: dict[str, Any] = {}
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import torch
 
-from metalearn_course.classroom.environment import CourseError
-from metalearn_course.classroom.guard import SECONDS, Answer
+from metalearn_course._common.environment import CourseError
+from metalearn_course.classroom.answer import SECONDS, Answer
 from metalearn_course.classroom.mistakes import Mistake, NotYet
 
 Status = Literal["solved", "wrong", "not_yet"]

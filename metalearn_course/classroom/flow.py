@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metalearn_course.classroom.guard import Answer
+from metalearn_course.classroom.answer import Answer
 from metalearn_course.classroom.mistakes import Mistake
 from metalearn_course.classroom.values import expect_close, near
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from metalearn_course.classroom.environment import home
-from metalearn_course.saying import say
+from metalearn_course._common.console import say
+from metalearn_course._common.environment import home
 
 _warned = False
 

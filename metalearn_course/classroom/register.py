@@ -6,8 +6,8 @@ import difflib
 import pkgutil
 from importlib import import_module
 
+from metalearn_course._common.environment import CourseError
 from metalearn_course.classroom import checks
-from metalearn_course.classroom.environment import CourseError
 from metalearn_course.classroom.exercise import EXERCISES, Exercise
 
 

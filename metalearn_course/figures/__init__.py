@@ -26,8 +26,8 @@ _HOME = {
     "ratios": ["generalization"],
     "landscape": ["landscape_frames", "landscapes", "three_bowls"],
     "frames": ["training_frames", "two_starts_frames"],
-    "meta_frames": ["meta_training_frames"],
-    "meta_picture": ["meta_training", "meta_training_film"],
+    ".studies.meta_training": ["meta_training_frames"],
+    "meta_picture.picture": ["meta_training", "meta_training_film"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -36,7 +36,7 @@ __all__ = sorted(_MODULE_OF)
 
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
-        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -23,7 +23,7 @@ LENGTHS = (1, 10, 50, 200)
 LOG_RATES = (-3.4, -0.9)  # the ends
 SIGMA = 0.05
 TOP = 20.0  # losses above it are cut in the picture
-MEASURES = {"sum": "mean loss over the {} steps", "final": "loss after {} steps"}
+MEASURES = {"mean": "mean loss over the {} steps", "last": "loss after {} steps"}
 _REACH = 5  # a normal number this many standard deviations away adds nothing that could be seen
 _WHITE = [withStroke(linewidth=3, foreground="white")]
 
@@ -87,12 +87,12 @@ def train(log_rate: Tensor, steps: int, state: State | None = None) -> tuple[Ten
 
 
 def cliff_curves(
-    lengths: Sequence[int] = LENGTHS, log_rates: Tensor | None = None, sigma: float = SIGMA, meta_loss: str = "sum"
+    lengths: Sequence[int] = LENGTHS, log_rates: Tensor | None = None, sigma: float = SIGMA, meta_loss: str = "mean"
 ) -> Curves:
     """The loss of training against log10 of the rate, for trainings of several lengths: raw, its slope, and smoothed.
 
-    log_rates: (rates,), by default 1,501 from -3.4 to -0.9. meta_loss: "sum", the mean of the losses after each step,
-    or "final", the last of them. Slopes are exact, by backpropagation through the training; the smoothed curve is an
+    log_rates: (rates,), by default 1,501 from -3.4 to -0.9. meta_loss: "mean", the mean of the losses after each step,
+    or "last", the last of them. Slopes are exact, by backpropagation through the training; the smoothed curve is an
     integral over a grid, without sampling. In the spirit of Metz et al. (2019): a single weight and the rate of its
     training are enough for cliffs.
     """
@@ -127,12 +127,12 @@ def gradient_arrows(
     sigma: float = SIGMA,
     particles: int = 1000,
     seed: int = 0,
-    meta_loss: str = "sum",
+    meta_loss: str = "mean",
 ) -> Arrows:
     """The slope of a training's loss at one rate, by five ways: d loss / d log10(rate), per tenfold rate.
 
     particles: antithetic pairs; each is an estimate of its own, and the interval is of their mean. meta_loss: as in
-    `cliff_curves`: "sum" is the mean over all steps of the training, "final" the last loss. truncation: the steps in
+    `cliff_curves`: "mean" is the mean over all steps of the training, "last" the last loss. truncation: the steps in
     a segment; the segments' gradients are added up.
 
     "exact": backpropagation through the whole training. "truncated": it stops where a segment begins. "ES": estimates
@@ -284,7 +284,7 @@ def _draw_curve(ax: Axes, curves: Curves, i: int, xlabel: bool = True, ylabel: b
     if xlabel:
         ax.set_xlabel("rate α (log scale)")
     if ylabel:
-        ax.set_ylabel("mean loss" if curves.meta_loss == "sum" else "final loss")
+        ax.set_ylabel("mean loss" if curves.meta_loss == "mean" else "final loss")
 
 
 def _draw_arrows(ax: Axes, arrows: Arrows) -> None:
@@ -356,7 +356,7 @@ def _measure(meta_loss: str, length: int) -> str:
 
 def _weights(length: int, meta_loss: str) -> Tensor:
     """How much the loss after each step counts, (length,)."""
-    if meta_loss == "sum":
+    if meta_loss == "mean":
         return torch.full((length,), 1 / length, dtype=torch.float64)
     return torch.eye(length, dtype=torch.float64)[-1]
 

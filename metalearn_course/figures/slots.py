@@ -22,12 +22,11 @@ def memory_frames(reader: MemoryAugmented, task: Task) -> dict[str, Any]:
     came before. slot: for each step the slot that is read most. written: the last step before it that wrote most of
     itself there, or None.
     """
-    reader.ways = len(task.classes)
     with torch.no_grad():
         x = torch.cat([task.support.x, task.query.x])
         sequence = reader.sequence(task)
         embedded = Examples(reader.embed(x)[: len(sequence.y)], sequence.y)
-        trace = reader.trace(embedded.x, embedded.y)
+        trace = reader.read_in_full(embedded.x, embedded.y)
     labels, answers = sequence.y, trace.logits.argmax(-1)
     seen = (labels[:, None] == labels).tril(-1).sum(-1)
     slots = trace.reads.argmax(-1).tolist()

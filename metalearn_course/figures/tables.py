@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ..comparing import Row
 from ..evaluation import Dependencies, Evaluation
+from ..evaluation.compare import Row
 
 
 class Table:

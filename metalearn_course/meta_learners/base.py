@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +15,30 @@ from torch.func import vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..tasks.task import Examples, Task, check_tasks, one_task, stack_tasks
+from ..update_rules import Trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+# How many classes the tasks at hand have. A number for the length of a call, of the running thread, and on no object:
+# vmap hides sizes that depend on labels, and `adapt(support)` gets labels only.
+_WAYS: ContextVar[int | None] = ContextVar("ways", default=None)
+
+
+class Outcomes(NamedTuple):
+    """What meta-training sees of a stack of tasks; every field is (tasks,).
+
+    losses: the objectives. stopped: the inner step at which a task's training was stopped because it diverged, int64,
+    -1 where it was not. capped: whether a loss along the way was cut at its bound.
+    """
+
+    losses: Tensor
+    stopped: Tensor
+    capped: Tensor
+
+    @classmethod
+    def of(cls, losses: Tensor) -> Outcomes:
+        """Of a method that stops and caps nothing."""
+        return cls(losses, losses.new_full(losses.shape, -1, dtype=torch.int64), losses.new_zeros(losses.shape).bool())
 
 
 class MetaLearner(nn.Module):
@@ -24,11 +47,10 @@ class MetaLearner(nn.Module):
     A method says, for ONE task, what `adapt` learns from the support set and how `predict` uses it; `adapt` returns
     tensors (also in a dict or a NamedTuple), never a function. Calling the meta-learner on a stack of tasks runs
     both under `vmap`. While it does, `self.ways` is the number of classes of the tasks at hand. A method that adapts
-    by gradient steps may offer them as `trace(support)`, so that meta_train can name the one that diverges; and one
-    with doubts about a training, as `remark(tasks)`, a line that meta_train prints at its end.
+    by gradient steps offers them as `trace(support)`, so that meta_train can name the one that diverges; and one with
+    doubts about a training says them in `remark(tasks)`.
     """
 
-    ways: int
     order_matters: bool = False  # whether what is learned depends on the order of the support set
     one_by_one: bool = False  # tasks in a loop instead of under vmap: faster where each has convolutions of its own
     trained_seconds: float | None = None  # of meta-training so far, as meta_train or the shipped weights say
@@ -37,6 +59,17 @@ class MetaLearner(nn.Module):
     def __init__(self, loss: Loss = F.cross_entropy) -> None:
         super().__init__()
         self.loss = loss
+
+    @property
+    def ways(self) -> int:
+        """How many classes the tasks at hand have, 0 in regression. Known inside `adapt`, `predict` and `objective`."""
+        ways = _WAYS.get()
+        if ways is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.ways is known while tasks are at hand only: in a call on a stack of tasks, "
+                f"in fit, and in the answers of what was fitted."
+            )
+        return ways
 
     @property
     def exact_gradient(self) -> bool:
@@ -60,11 +93,11 @@ class MetaLearner(nn.Module):
 
         ways: what a method with a fixed number of outputs was built for; episodes may have fewer, but not more.
         """
-        y = self.labels(examples)
-        if ways is not None and self.ways > ways:
+        y, at_hand = self.labels(examples), _WAYS.get()
+        if ways is not None and at_hand is not None and at_hand > ways:
             raise ValueError(
-                f"{type(self).__name__} was built for {ways} ways; the episodes have {self.ways}. "
-                f"Build it with ways={self.ways}."
+                f"{type(self).__name__} was built for {ways} ways; the episodes have {at_hand}. "
+                f"Build it with ways={at_hand}."
             )
         return F.one_hot(y, ways or self.ways).to(examples.x)
 
@@ -81,24 +114,35 @@ class MetaLearner(nn.Module):
         """What meta-training minimizes on one task: a scalar."""
         return self.loss(self.predict(self.adapt(task.support), task.query.x), task.query.y)
 
+    def trace(self, support: Examples) -> Trace | None:
+        """The steps by which ONE task is adapted to; None for a method that takes none."""
+        return None
+
+    def remark(self, tasks: Task) -> str:
+        """What the method has to say at the end of a meta-training whose last batch was `tasks`; nothing by default."""
+        return ""
+
     def forward(self, tasks: Task | list[Task]) -> Tensor:
         """The objective of every task, shape (tasks,). Tasks of unequal size come as a list."""
         if isinstance(tasks, list):
             return torch.cat([self(stack_tasks([task])) for task in tasks])
+        return self.outcomes(tasks).losses
+
+    def outcomes(self, tasks: Task) -> Outcomes:
+        """The objective of every task of a stack, and what was stopped on the way."""
         losses = self.over_tasks(self.objective, tasks)
         if losses.ndim != 1:
             raise ValueError(
                 f"The objective of one task has shape {tuple(losses.shape[1:])}; expected a scalar, shape ()."
             )
-        return losses
+        return Outcomes.of(losses)
 
     def over_tasks(self, function: Callable[[Task], Any], tasks: Task) -> Any:
         """vmap(function) over a stack of embedded tasks, after the checks that vmap itself would skip."""
         if not torch.compiler.is_compiling():  # what depends on values cannot be compiled
             check_tasks(tasks)
-        self.ways = tasks.classes.shape[-1]
         tasks = self._embedded(tasks)
-        with self._no_running_statistics():
+        with self.at_work(tasks.classes.shape[-1]):
             if self.one_by_one:
                 return _stacked([function(one_task(tasks, i)) for i in range(len(tasks.classes))])
             return vmap(function, randomness="different")(tasks)
@@ -106,12 +150,12 @@ class MetaLearner(nn.Module):
     def fit(self, support: Examples) -> Predictor:
         """Learn from one support set of raw inputs; the result answers raw inputs."""
         regression = support.y.is_floating_point()
-        self.ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
+        ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
         examples = Examples(support.x[None], support.y[None])
-        check_tasks(Task(examples, examples, torch.arange(self.ways)[None]))
+        check_tasks(Task(examples, examples, torch.arange(ways)[None]))
         embedded = Examples(self.embed(support.x), support.y)
-        with self._no_running_statistics():
-            return Predictor(self, self.adapt(embedded), self.ways)
+        with self.at_work(ways):
+            return Predictor(self, self.adapt(embedded), ways)
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""
@@ -121,6 +165,16 @@ class MetaLearner(nn.Module):
         shots, queries = support_x.shape[1], query_x.shape[1]
         support_x, query_x = embedded.split([shots, queries], dim=1)
         return Task(Examples(support_x, support_y), Examples(query_x, query_y), classes)
+
+    @contextmanager
+    def at_work(self, ways: int) -> Iterator[None]:
+        """Inside, tasks of `ways` classes are at hand; and modules that would mix them are refused by name."""
+        token = _WAYS.set(ways)
+        try:
+            with self._no_running_statistics():
+                yield
+        finally:
+            _WAYS.reset(token)
 
     @contextmanager
     def _no_running_statistics(self) -> Iterator[None]:
@@ -160,7 +214,6 @@ class Predictor:
     ways: int
 
     def __call__(self, x: Tensor) -> Tensor:
-        self.meta_learner.ways = self.ways
         embedded = self.meta_learner.embed(x)
-        with self.meta_learner._no_running_statistics():
+        with self.meta_learner.at_work(self.ways):
             return self.meta_learner.predict(self.adapted, embedded)

@@ -88,9 +88,8 @@ class MemoryAugmented(Reader):
         usage = self.decay * state.usage + read + write
         return Memory(slots, usage, read, h, c), logits, write
 
-    def trace(self, x: Tensor, y: Tensor) -> MemoryTrace:
+    def read_in_full(self, x: Tensor, y: Tensor) -> MemoryTrace:
         """One whole sequence of embedded examples x (T, d) with labels y (T,), with everything read and written."""
-        self.ways = int(y.max()) + 1
         state, steps = self.start(), []
         for one, y_before in zip(x, self.labels_before(Examples(x, y)), strict=True):
             state, logits, write = self.step_in_full(state, one, y_before)

@@ -11,7 +11,7 @@ from torch.func import vmap
 
 from ..learners import Frozen, to_features
 from ..tasks.task import Examples, Task
-from .base import MetaLearner
+from .base import _WAYS, MetaLearner
 
 
 class Reader(MetaLearner):
@@ -29,8 +29,13 @@ class Reader(MetaLearner):
         super().__init__()
         self.length = 15
         self.features = features
-        self.outputs = self.ways = ways
+        self.outputs = ways
         self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
+
+    @property
+    def ways(self) -> int:
+        """How many classes the tasks at hand have; the number it was built for when it reads by itself."""
+        return self.outputs if _WAYS.get() is None else super().ways
 
     def embed(self, x: Tensor) -> Tensor:
         """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""

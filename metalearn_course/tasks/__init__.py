@@ -3,6 +3,7 @@
 from .characters import Characters, characters
 from .episodes import Episodes
 from .mini_batches import MiniBatches, digits, table
+from .point_clouds import PointClouds
 from .quadratics import Quadratics, summed_squares
 from .sinusoids import Sinusoids
 from .symbols import my_symbols
@@ -13,6 +14,7 @@ __all__ = [
     "Episodes",
     "Examples",
     "MiniBatches",
+    "PointClouds",
     "Quadratics",
     "Sinusoids",
     "Task",

@@ -181,7 +181,7 @@ def _why_no_download(source: str) -> str:
 
 
 def load_glyphs() -> Packed:
-    """The glyphs that ship with the course; benchmarks/make_glyphs.py made them."""
+    """The glyphs that ship with the course; tools/glyphs.py made them."""
     with np.load(GLYPHS, allow_pickle=False) as file:
         images = (file["levels"] * np.uint8(17)).transpose(1, 0, 2, 3)
         texts = [file[key].tolist() for key in ("parts", "alphabets", "names")]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ..arguments import is_whole
+from .._common.arguments import is_whole
 from .task import Examples, Task
 
 SPLITS = ("train", "test")

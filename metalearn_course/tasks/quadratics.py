@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..arguments import is_whole
+from .._common.arguments import is_whole
 from .task import Examples, Task
 
 

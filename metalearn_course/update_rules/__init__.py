@@ -15,7 +15,8 @@ from .momentum import Momentum
 from .nesterov import Nesterov
 from .rmsprop import RMSprop
 from .sgd import SGD
-from .unroll import Params, Step, Trace, UpdateRule, check_rule, unroll
+from .stop_if_diverged import StopIfDiverged
+from .unroll import Params, Step, Trace, UpdateRule, check_rule, training_steps, unroll
 
 __all__ = [
     "SGD",
@@ -30,9 +31,11 @@ __all__ = [
     "Params",
     "RMSprop",
     "Step",
+    "StopIfDiverged",
     "Trace",
     "UpdateRule",
     "check_rule",
     "log_and_sign",
+    "training_steps",
     "unroll",
 ]

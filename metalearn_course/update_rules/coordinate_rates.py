@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..arguments import number
+from .._common.arguments import number
 from .sgd import Params
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..arguments import number, whole
+from .._common.arguments import number, whole
 from .coordinates import flat, shaped, zeros
 from .log_and_sign import LARGEST_P, log_and_sign
 from .sgd import Params

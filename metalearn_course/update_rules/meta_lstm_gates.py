@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..arguments import number
+from .._common.arguments import number
 from .coordinates import flat, shaped, zeros
 from .log_and_sign import LARGEST_P, log_and_sign
 from .sgd import Params

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..arguments import number, numbers, whole
+from .._common.arguments import number, numbers, whole
 from .coordinates import flat, no_steps, shaped, zeros
 from .sgd import Params
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
@@ -50,30 +50,64 @@ class Trace(NamedTuple):
     steps: list[Step]
 
 
-def unroll(
+def training_steps(
     loss: Callable[[Params, Any], Tensor],
     rule: UpdateRule,
     params: Params,
-    batches: Sequence[Any],
+    batches: Iterable[Any],
     state: Any = None,
     first_order: bool = False,
-) -> Trace:
-    """Train on each of `batches` in turn: predict and measure, take the gradient, let `rule` update.
+) -> Iterator[tuple[Step, Params, Any]]:
+    """The one loop of training: predict and measure on each of `batches`, take the gradient, let `rule` update.
 
-    loss: (params, batch) -> scalar. Pure: `params` stay as they are. A gradient runs through all of it, to the first
-    params and to whatever `rule` is made of; `first_order=True` treats the inner gradients and losses as constants
-    (Finn et al., 2017, section 5.2).
+    After every update it gives the step that was taken, and the params and the state that the update led to: all that
+    is needed to go on from there. What it is given is explained in `unroll`.
     """
     check_rule(rule)
     state = rule.init(params) if state is None else state
-    steps: list[Step] = []
     for batch in batches:
         grads, value = grad_and_value(loss)(params, batch)
         if first_order:
             grads = {name: g.detach() for name, g in grads.items()}
-        steps.append(Step(params, value, grads))
+        step = Step(params, value, grads)
         params, state = rule.update(params, grads, state, value.detach() if first_order else value)
+        yield step, params, state
+
+
+def unroll(
+    loss: Callable[[Params, Any], Tensor],
+    rule: UpdateRule,
+    params: Params,
+    batches: Iterable[Any],
+    state: Any = None,
+    first_order: bool = False,
+) -> Trace:
+    """Train on each of `batches` in turn, and keep every step: the meta-forward pass.
+
+    A gradient runs through all of it, to the first params and to whatever `rule` is made of.
+
+    Args:
+        loss: (params, batch) -> scalar. Pure: `params` stay as they are.
+        rule: what updates.
+        params: name -> tensor, before the first step.
+        batches: one for each step, whatever `loss` takes.
+        state: the rule's, to go on from an earlier trace; `rule.init(params)` by default.
+        first_order: whether inner gradients and losses are constants (Finn et al., 2017, arXiv:1703.03400,
+            section 5.2).
+
+    Returns:
+        A `Trace`: the last params and state, and the params, loss and gradient of every step.
+
+    Raises:
+        TypeError: if `rule` is no update rule.
+    """
+    check_rule(rule)
+    state = rule.init(params) if state is None else state
+    steps: list[Step] = []
+    for step, *after in training_steps(loss, rule, params, batches, state, first_order):
+        steps.append(step)
+        params, state = after
     return Trace(params, state, steps)
 
 
-__all__ = ["Params", "Step", "Trace", "UpdateRule", "check_rule", "unroll"]
+__all__ = ["Params", "Step", "Trace", "UpdateRule", "check_rule", "training_steps", "unroll"]

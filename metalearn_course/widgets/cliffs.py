@@ -20,7 +20,7 @@ class Cliffs(Touchable):
     """Slide the length of the training and its rate: the loss, smoothed and not, and the arrows of five gradients.
 
     truncation, sigma, particles, seed: as in `gradient_arrows`. length: one of 1, 2, 3, 5, 7, 10, ... 200. log_rate:
-    from -3.4 to -0.9, log10. meta_loss: "sum" or "final".
+    from -3.4 to -0.9, log10. meta_loss: "mean" or "last".
     """
 
     _esm = script("cliffs.js")
@@ -28,7 +28,7 @@ class Cliffs(Touchable):
     frames = traitlets.Dict().tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
     log_rate = traitlets.Float().tag(sync=True)
-    meta_loss = traitlets.Enum([*MEASURES], "sum").tag(sync=True)
+    meta_loss = traitlets.Enum([*MEASURES], "mean").tag(sync=True)
     arrows = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -38,7 +38,7 @@ class Cliffs(Touchable):
         truncation: int = 20,
         sigma: float = SIGMA,
         particles: int = 1000,
-        meta_loss: str = "sum",
+        meta_loss: str = "mean",
         seed: int = 0,
     ) -> None:
         if length not in LENGTHS:

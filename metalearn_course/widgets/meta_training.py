@@ -10,9 +10,9 @@ import traitlets
 from torch import Tensor
 
 from ..figures import Picture, meta_training
-from ..figures.meta_frames import frames_and_moved_start
-from ..figures.meta_scene import meta_scene
-from ..figures.meta_words import WRITTEN
+from ..figures.meta_picture.scene import meta_scene
+from ..studies.meta_training import frames_and_moved_start
+from ..studies.meta_words import WRITTEN
 from ..update_rules import Params, UpdateRule
 from .touchable import Touchable, script
 

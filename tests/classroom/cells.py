@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metalearn_course.classroom.build import CHECK, KERNEL, SOLUTION
-from metalearn_course.classroom.notebooks import Cell, Notebook, to_bytes
+from metalearn_course._common.notebooks import Cell, Notebook, to_bytes
+from metalearn_course.authoring.build import CHECK, KERNEL, SOLUTION
 
 
 def markdown(name: str, text: str, *tags: str) -> Cell:

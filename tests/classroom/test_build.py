@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from metalearn_course.classroom import build
-from metalearn_course.classroom.environment import CourseError
+from metalearn_course._common.environment import CourseError
+from metalearn_course.authoring import build
 
 from .cells import check, code, markdown, notebook, solution, write
 

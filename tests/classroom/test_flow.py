@@ -5,8 +5,8 @@ import torch
 from torch import tensor
 from torch.func import vmap
 
+from metalearn_course.classroom.answer import Answer
 from metalearn_course.classroom.flow import expect_gradients, expect_under_vmap, gradient_at, gradients_at
-from metalearn_course.classroom.guard import Answer
 from metalearn_course.classroom.mistakes import Mistake
 
 

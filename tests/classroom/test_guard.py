@@ -7,7 +7,7 @@ import torch
 from torch import tensor
 from torch.func import vmap
 
-from metalearn_course.classroom.guard import Answer
+from metalearn_course.classroom.answer import Answer
 from metalearn_course.classroom.mistakes import Mistake, NotYet
 
 

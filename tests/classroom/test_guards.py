@@ -1,6 +1,6 @@
 import pytest
 
-from metalearn_course.classroom import guards
+from metalearn_course.authoring import page_rules as guards
 
 from .cells import code, markdown, write
 

@@ -1,4 +1,4 @@
-from metalearn_course.classroom.ideas import IDEAS, coverage
+from metalearn_course.authoring.ideas import IDEAS, coverage
 
 from .cells import markdown, write
 

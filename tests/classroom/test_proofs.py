@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 import torch
 
-from metalearn_course.classroom import proofs
-from metalearn_course.classroom.breakages import breakages
+from metalearn_course.authoring import proofs
+from metalearn_course.authoring.breakages import breakages
+from metalearn_course.authoring.proofs import WrittenAnswer
 from metalearn_course.classroom.mistakes import GENERIC
-from metalearn_course.classroom.proofs import WrittenAnswer
 from metalearn_course.classroom.register import find
 
 from .cells import check, markdown, solution, write

@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from metalearn_course.classroom.ablation import ablate, without_steps
-from metalearn_course.classroom.environment import CourseError, kernel_environment
-from metalearn_course.classroom.learner import check_notebooks
-from metalearn_course.classroom.proofs import unsolved_problems
-from metalearn_course.classroom.running import under_nbclient, under_nbval
+from metalearn_course._common.environment import CourseError, kernel_environment
+from metalearn_course.authoring.ablation import ablate, without_steps
+from metalearn_course.authoring.proofs import unsolved_problems
+from metalearn_course.authoring.running import under_nbclient, under_nbval
+from metalearn_course.cli.own_notebooks import check_notebooks
 
 from .cells import check, code, markdown, solution, write
 

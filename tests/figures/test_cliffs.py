@@ -45,7 +45,7 @@ def normal_grid(points: int = 801) -> tuple[np.ndarray, np.ndarray]:
     return z, density / density.sum()
 
 
-@pytest.mark.parametrize("meta_loss", ["sum", "final"])
+@pytest.mark.parametrize("meta_loss", ["mean", "last"])
 def test_the_curves_are_a_loop_in_python(meta_loss: str) -> None:
     lengths = (1, 7, 60)
     curves = figures.cliff_curves(lengths, RATES, meta_loss=meta_loss)
@@ -53,7 +53,7 @@ def test_the_curves_are_a_loop_in_python(meta_loss: str) -> None:
     for row, length in zip(curves.losses, lengths, strict=True):
         for value, log_rate in zip(row.tolist(), RATES.tolist(), strict=True):
             losses = by_loop(log_rate, length)
-            assert value == pytest.approx(losses[-1] if meta_loss == "final" else sum(losses) / length, rel=1e-9)
+            assert value == pytest.approx(losses[-1] if meta_loss == "last" else sum(losses) / length, rel=1e-9)
 
 
 def test_training_is_what_unroll_does_with_momentum() -> None:
@@ -75,7 +75,7 @@ def test_a_training_may_be_continued_where_it_stopped() -> None:
     assert torch.equal(whole, torch.cat([first, second]))
 
 
-@pytest.mark.parametrize("meta_loss", ["sum", "final"])
+@pytest.mark.parametrize("meta_loss", ["mean", "last"])
 def test_slopes_are_finite_differences(meta_loss: str) -> None:
     lengths, h = (1, 4, 20), 1e-5
     curves = figures.cliff_curves(lengths, RATES, meta_loss=meta_loss)
@@ -182,7 +182,7 @@ def test_the_words_say_every_number() -> None:
     still = figures.cliffs(curves)
     assert "loss after 1 step against" in still.alt and "mean loss over the 100 steps against" in still.alt
     assert still.png != picture.png and still.png == figures.cliffs(curves).png
-    assert "loss after 100 steps" in figures.cliffs(figures.cliff_curves((100,), meta_loss="final")).alt
+    assert "loss after 100 steps" in figures.cliffs(figures.cliff_curves((100,), meta_loss="last")).alt
 
 
 def test_a_gradient_far_beyond_the_others_is_cut_and_said() -> None:
@@ -208,7 +208,7 @@ def test_it_is_quick() -> None:
     [
         (lambda: figures.cliff_curves((0, 10)), "length=0, sigma=0.05; expected at least 1 step"),
         (lambda: figures.cliff_curves(sigma=0.0), "sigma=0.0; expected"),
-        (lambda: figures.cliff_curves(meta_loss="mean"), "meta_loss='mean'; expected one of 'sum', 'final'"),
+        (lambda: figures.cliff_curves(meta_loss="sum"), "meta_loss='sum'; expected one of 'mean', 'last'"),
         (lambda: figures.gradient_arrows(0.5), r"log_rate=0.5 is a rate of 3.16; expected a log \(base 10\)"),
         (lambda: figures.gradient_arrows(truncation=0), "truncation=0, particles=1000; expected at least 1 step"),
         (lambda: figures.gradient_arrows(particles=1), "particles=1; expected"),

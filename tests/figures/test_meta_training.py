@@ -16,11 +16,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 from metalearn_course import SGD, Adam, Momentum, figures
-from metalearn_course.figures.meta_picture import _one
-from metalearn_course.figures.meta_pieces import state_of
-from metalearn_course.figures.meta_scene import meta_scene
-from metalearn_course.figures.meta_words import say
+from metalearn_course.figures.meta_picture.picture import _one
+from metalearn_course.figures.meta_picture.pieces import state_of
+from metalearn_course.figures.meta_picture.scene import meta_scene
 from metalearn_course.figures.picture import house_style
+from metalearn_course.studies.meta_words import say
 
 BOWLS = [(2.0, 1.0), (6.0, 0.5), (3.0, -0.4)]  # curvature and lowest point
 QUERY = (4.0, -0.2)

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from metalearn_course import figures
-from metalearn_course.comparing import Row
 from metalearn_course.evaluation import Dependencies, Evaluation
+from metalearn_course.evaluation.compare import Row
 from metalearn_course.figures.plane import reach
 from metalearn_course.learners import mlp
 from metalearn_course.meta_learners import MAML, FineTuned, MemoryAugmented, Prototypical
@@ -311,7 +311,7 @@ def test_memory_frames_follow_the_trace() -> None:
     reader, task = rememberer()
     frames, sequence = figures.memory_frames(reader, task), reader.sequence(task)
     with torch.no_grad():
-        trace = reader.trace(sequence.x, sequence.y)
+        trace = reader.read_in_full(sequence.x, sequence.y)
     assert torch.allclose(torch.tensor(frames["reads"]), trace.reads, atol=1e-4)
     assert torch.allclose(torch.tensor(frames["writes"]), trace.writes, atol=1e-4)
     assert frames["labels"] == [0, 0, 1, 1, 2, 2, *[0] * 4, *[1] * 4, 2]

@@ -22,10 +22,10 @@ from metalearn_course import (
     conv_strided,
     mlp,
 )
-from metalearn_course.checking import Clusters
 from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.prototypical import linear_classifier
 from metalearn_course.meta_learners.relation import pairs, squared_error
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
 
 
@@ -35,7 +35,7 @@ def _seed():
 
 
 def clusters(tasks=3, **options):
-    return Clusters(**options).sample(tasks, torch.Generator().manual_seed(1))
+    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
 
 
 def one(**options):
@@ -359,7 +359,7 @@ def test_scores_lie_between_0_and_1_and_their_loss_is_the_squared_error():
 
 def test_relation_compares_maps_of_images():
     """conv_strided without a head leaves 4 x 4 maps for the relation module."""
-    stack = Clusters(ways=2, dimensions=784).sample(2, torch.Generator().manual_seed(0))
+    stack = PointClouds(ways=2, dimensions=784).sample(2, torch.Generator().manual_seed(0))
     support, query = (Examples(e.x.unflatten(2, (1, 28, 28)), e.y) for e in stack[:2])
     method = Relation(conv_strided(None, widths=(8, 8, 8)), channels=8, hidden=8)
     assert predictions(method, Task(support, query, stack.classes)).shape == (2, 8, 2)

@@ -20,11 +20,11 @@ from metalearn_course import (
     evaluate,
     meta_train,
 )
-from metalearn_course.checking import Clusters
 from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.lstm_reader import lstm_cell, lstm_gates
 from metalearn_course.meta_learners.memory_augmented import read_weights, write_memory
 from metalearn_course.meta_learners.snail import Attention, Convolution
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
 
 
@@ -34,7 +34,7 @@ def _seed():
 
 
 def clusters(tasks=3, **options):
-    return Clusters(**options).sample(tasks, torch.Generator().manual_seed(1))
+    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
 
 
 def one(**options):
@@ -42,12 +42,12 @@ def one(**options):
 
 
 class Shuffled:
-    """Clusters whose examples come in any order, as a reader needs it in training."""
+    """PointClouds whose examples come in any order, as a reader needs it in training."""
 
     protocol = "clusters, shuffled"
 
     def sample(self, tasks, generator):
-        stack = Clusters(ways=2, shots=4, queries=2).sample(tasks, generator)
+        stack = PointClouds(ways=2, shots=4, queries=2).sample(tasks, generator)
         parts = []
         for x, y in (stack.support, stack.query):
             order = torch.randperm(y.shape[1], generator=generator)
@@ -269,7 +269,7 @@ def spied(memory, x, y):
     hooks = [
         getattr(memory, name).register_forward_hook(lambda *a, name=name: said[name].append(a[2])) for name in said
     ]
-    trace = memory.trace(x, y)
+    trace = memory.read_in_full(x, y)
     for hook in hooks:
         hook.remove()
     return trace, torch.stack(said["key"]).tanh().tolist(), torch.stack(said["gate"]).sigmoid().flatten().tolist()
@@ -304,7 +304,7 @@ def closed(memory):
 def test_an_episode_fills_an_empty_memory_slot_by_slot_and_then_starts_anew():
     """With reading spread evenly (sharpness 0), usage is decided by writing: 0, 1, 2, 3, and then the oldest again."""
     memory = closed(MemoryAugmented(4, 3, slots=4, width=5, hidden=8, sharpness=0.0))
-    trace = memory.trace(torch.randn(10, 4), torch.arange(10) % 3)
+    trace = memory.read_in_full(torch.randn(10, 4), torch.arange(10) % 3)
     assert trace.writes.argmax(-1).tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
     torch.testing.assert_close(trace.writes.amax(-1), torch.ones(10))
 
@@ -313,14 +313,14 @@ def test_an_open_gate_writes_where_it_read_before():
     memory = closed(MemoryAugmented(4, 3, slots=4, width=5, hidden=8))
     with torch.no_grad():
         memory.gate.bias.fill_(100)
-    trace = memory.trace(torch.randn(6, 4), torch.arange(6) % 3)
+    trace = memory.read_in_full(torch.randn(6, 4), torch.arange(6) % 3)
     torch.testing.assert_close(trace.writes[1:], trace.reads[:-1])
     assert not trace.writes[0].any()  # nothing was read before
 
 
 def test_weights_of_a_trace_sum_to_what_they_should_and_its_logits_are_those_of_read():
     memory, x, y = READERS["MemoryAugmented"](), torch.randn(15, 4), torch.arange(15) % 3
-    trace = memory.trace(x, y)
+    trace = memory.read_in_full(x, y)
     assert trace.reads.shape == trace.writes.shape == (15, 6)
     torch.testing.assert_close(trace.reads.sum(-1), torch.ones(15))
     torch.testing.assert_close(trace.writes[1:].sum(-1), torch.ones(14))  # gate * 1 + (1 - gate) * 1

@@ -18,9 +18,9 @@ from metalearn_course import (
     evaluate,
     meta_train,
 )
-from metalearn_course.checking import Clusters
 from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.meta_networks import FastWeights
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
 
 
@@ -34,7 +34,7 @@ def waves(tasks=3, **options):
 
 
 def clusters(tasks=3, **options):
-    return Clusters(**options).sample(tasks, torch.Generator().manual_seed(1))
+    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
 
 
 def process():
@@ -230,9 +230,9 @@ def test_a_query_gathers_fast_weights_by_attention_and_adds_them_layer_by_layer(
 def test_attention_sums_to_one(sharpness):
     """Where all examples left the same fast weights, a query has these, whatever it attends to."""
     method, x = MetaNetworks(4, 3, hidden=6, sharpness=sharpness), torch.randn(7, 4)
-    method.ways = 3
     hidden, answer = torch.randn(6, 4), torch.randn(3, 6)
-    logits = method.predict(FastWeights(torch.randn(9, 4), hidden.expand(9, 6, 4), answer.expand(9, 3, 6)), x)
+    with method.at_work(ways=3):
+        logits = method.predict(FastWeights(torch.randn(9, 4), hidden.expand(9, 6, 4), answer.expand(9, 3, 6)), x)
     h = (x @ method.hidden.weight.T).relu() + (x @ hidden.T).relu()
     torch.testing.assert_close(logits, h @ (method.answer.weight + answer).T, rtol=1e-4, atol=1e-5)
 
@@ -284,6 +284,6 @@ def test_a_frozen_embedding_turns_images_into_features_and_features_pass():
 
 def test_some_training_tells_clouds_apart():
     """Chance is 1/2; untrained, accuracies lie between 0.15 and 0.66."""
-    method, tasks = MetaNetworks(4, 2, hidden=16), Clusters(ways=2)
+    method, tasks = MetaNetworks(4, 2, hidden=16), PointClouds(ways=2)
     meta_train(method, tasks, steps=150, meta_batch=16, lr=5e-3, progress=False)
     assert evaluate(method, tasks, episodes=100).mean > 0.8

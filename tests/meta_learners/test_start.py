@@ -38,9 +38,9 @@ from metalearn_course import (
     mlp,
     mse,
 )
-from metalearn_course.checking import Clusters
 from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.implicit_maml import conjugate_gradient
+from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
 
 
@@ -55,7 +55,7 @@ def doubled(stack):
 
 
 def clusters(tasks=3, **options):
-    return doubled(Clusters(**options).sample(tasks, torch.Generator().manual_seed(1)))
+    return doubled(PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1)))
 
 
 def waves(tasks=3, **options):
@@ -169,7 +169,7 @@ def test_without_a_step_the_start_itself_answers(method):
 def test_running_statistics_are_refused_by_name(method):
     learner = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3))
     with pytest.raises(TypeError, match=r"^learner\.1 \(BatchNorm1d\) keeps running statistics"):
-        method(learner, steps=1)(Clusters().sample(2, torch.Generator()))
+        method(learner, steps=1)(PointClouds().sample(2, torch.Generator()))
     assert learner[1].num_batches_tracked == 0
 
 
@@ -316,7 +316,6 @@ def test_each_step_and_parameter_has_its_own_rate():
 def test_steps_beyond_the_last_rate_use_it_again():
     plus, task = MAMLPlusPlus(net(), 1, 0.125).double(), one_task(clusters(), 0)
     plus.steps = 4
-    plus.ways = 3
     torch.testing.assert_close(plus.adapt(task.support), MAML(plus.learner, 4, 0.125).adapt(task.support))
 
 
@@ -398,7 +397,7 @@ def test_a_head_that_is_not_the_end_is_refused():
     with pytest.raises(ValueError, match="head='1' is not what the learner ends with; something follows it"):
         ANIL(net(), head="1")(clusters())
     with pytest.raises(ValueError, match="head='0' is not what the learner ends with"):
-        NIL(MAML(nn.Sequential(nn.Linear(4, 3), nn.Softmax(-1))))(Clusters().sample(2, torch.Generator()))
+        NIL(MAML(nn.Sequential(nn.Linear(4, 3), nn.Softmax(-1))))(PointClouds().sample(2, torch.Generator()))
 
 
 def test_a_learner_may_be_a_head_and_nothing_else():
@@ -419,7 +418,7 @@ def test_nil_weights_the_support_labels_by_the_cosines_of_features():
 
 
 def test_nil_is_ready_for_the_table_and_stays_as_it_was_made():
-    trained, tasks = ANIL(mlp(4, 8, 3), lr=0.1), Clusters()
+    trained, tasks = ANIL(mlp(4, 8, 3), lr=0.1), PointClouds()
     meta_train(trained, tasks, 2, progress=False)
     without_head = NIL(trained)
     rows = compare({"ANIL": trained, "NIL": without_head}, tasks, episodes=20)
@@ -506,9 +505,9 @@ def test_an_empty_batch_is_refused():
 
 def test_a_checkpoint_with_another_inner_rule_is_refused(tmp_path):
     makes = [lambda b=b: Reptile(mlp(4, 3), rule=Adam(0.01, beta1=b)) for b in (0.0, 0.9)]
-    meta_train(makes[0](), Clusters(), 1, checkpoint=tmp_path / "run.pt", progress=False)
+    meta_train(makes[0](), PointClouds(), 1, checkpoint=tmp_path / "run.pt", progress=False)
     with pytest.raises(ValueError, match=r"rule = 'Adam\(lr=0.01, beta1=0.0.*this run has 'Adam\(lr=0.01, beta1=0.9"):
-        meta_train(makes[1](), Clusters(), 2, checkpoint=tmp_path / "run.pt", progress=False)
+        meta_train(makes[1](), PointClouds(), 2, checkpoint=tmp_path / "run.pt", progress=False)
 
 
 # --- implicit MAML

@@ -20,8 +20,8 @@ from metalearn_course import (
     mlp,
     unroll,
 )
+from metalearn_course._common.options import options
 from metalearn_course.update_rules.log_and_sign import LARGEST_P
-from metalearn_course.update_rules.options import options
 
 PARAMS = {"w": torch.tensor([1.0, -2.0, 0.5])}
 

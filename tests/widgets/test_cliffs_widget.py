@@ -30,7 +30,7 @@ def test_it_shows_itself_and_its_arrows_where_no_kernel_runs(widget: widgets.Cli
 
 
 def test_sliders_are_answered_by_the_pure_functions(widget: widgets.Cliffs) -> None:
-    for at, log_rate, meta_loss in ((11, -1.6, "sum"), (11, -2.3, "sum"), (13, -2.3, "sum"), (13, -2.3, "final")):
+    for at, log_rate, meta_loss in ((11, -1.6, "mean"), (11, -2.3, "mean"), (13, -2.3, "mean"), (13, -2.3, "last")):
         widget.at, widget.log_rate, widget.meta_loss = at, log_rate, meta_loss
         length = widget.frames["lengths"][at]
         arrows = figures.gradient_arrows(log_rate, length, particles=200, meta_loss=meta_loss)
@@ -42,9 +42,9 @@ def test_sliders_are_answered_by_the_pure_functions(widget: widgets.Cliffs) -> N
 
 
 def test_the_curves_sent_are_those_of_the_figure_and_come_when_asked_for(widget: widgets.Cliffs) -> None:
-    assert "sum" in widget.frames and "final" not in widget.frames
-    widget.meta_loss = "final"
-    for meta_loss in ("sum", "final"):
+    assert "mean" in widget.frames and "last" not in widget.frames
+    widget.meta_loss = "last"
+    for meta_loss in ("mean", "last"):
         lengths, sent = widget.frames["lengths"], widget.frames[meta_loss]
         curves = figures.cliff_curves(lengths, meta_loss=meta_loss)  # 1,501 rates, of which 501 fall on the 1,001 sent
         for i in (0, 5, 9):
@@ -56,7 +56,7 @@ def test_the_curves_sent_are_those_of_the_figure_and_come_when_asked_for(widget:
 
 
 def test_what_is_sent_is_json_and_of_moderate_size(widget: widgets.Cliffs) -> None:
-    widget.meta_loss = "final"
+    widget.meta_loss = "last"
     names = ("frames", "at", "log_rate", "meta_loss", "arrows")
     sent = json.dumps({name: getattr(widget, name) for name in names}, allow_nan=False)
     assert len(sent) < 350_000
@@ -80,8 +80,8 @@ def test_it_opens_within_a_moment() -> None:
 
 
 def test_length_rate_and_measure_can_be_asked_for() -> None:
-    widget = widgets.Cliffs(length=10, log_rate=-2.5, truncation=5, sigma=0.1, particles=50, meta_loss="final", seed=3)
-    expected = figures.gradient_arrows(-2.5, 10, 5, 0.1, 50, 3, "final").estimates["PES"]
+    widget = widgets.Cliffs(length=10, log_rate=-2.5, truncation=5, sigma=0.1, particles=50, meta_loss="last", seed=3)
+    expected = figures.gradient_arrows(-2.5, 10, 5, 0.1, 50, 3, "last").estimates["PES"]
     assert estimates(widget)["PES"] == pytest.approx(expected, rel=1e-4)
     with pytest.raises(ValueError, match="length=11 has no stop; expected one of 1, 2, 3"):
         widgets.Cliffs(length=11)

@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from metalearn_course import SGD, Adam, figures, widgets
-from metalearn_course.figures.meta_scene import meta_scene
+from metalearn_course.figures.meta_picture.scene import meta_scene
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 BOWLS = [(2.0, 1.0), (6.0, 0.5)]

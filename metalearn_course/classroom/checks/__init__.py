@@ -6,9 +6,9 @@
 What several checks of a lesson work with is in its `shared.py`. The names below are all that such files need.
 """
 
+from metalearn_course.classroom.answer import Answer
 from metalearn_course.classroom.exercise import exercise
 from metalearn_course.classroom.flow import expect_gradients, expect_under_vmap, gradient_at, gradients_at
-from metalearn_course.classroom.guard import Answer
 from metalearn_course.classroom.mistakes import Mistake, instead_of
 from metalearn_course.classroom.values import expect_close, expect_kind, near, show
 

@@ -102,7 +102,7 @@ function render({ model, el }) {
 
   function show() {
     const T = lengths[at];
-    title.textContent = T === 1 ? "Loss after 1 step" : measure === "sum" ? `Mean loss over the ${T} steps` : `Loss after ${T} steps`;
+    title.textContent = T === 1 ? "Loss after 1 step" : measure === "mean" ? `Mean loss over the ${T} steps` : `Loss after ${T} steps`;
     const curves = model.get("frames")[measure];
     field.classList.toggle("ml-busy", !curves);
     for (const [name, line] of curves ? Object.entries(lines) : []) {

@@ -1,0 +1,30 @@
+"""Trees of tensors: dicts, tuples and lists that hold tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+
+def detached(tree: Any) -> Any:
+    """The same tree, cut off from how it was computed."""
+    return tree_map(lambda t: t.detach(), tree)
+
+
+def choose(keep: Tensor, these: dict[str, Tensor], others: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`these` tensors where `keep` holds, `others` of the same names elsewhere.
+
+    What must not let a NaN through on the way back needs it twice: before the computation that may fail, to replace
+    its inputs, and behind it, to replace its result. One alone is not enough: the gradient of a result that was
+    replaced is 0, but 0 times an infinite derivative inside the computation is NaN. `others` may be the same tensors,
+    detached: then the values stay, and only the way back is closed.
+    """
+    return {name: torch.where(keep, t, others[name]) for name, t in these.items()}
+
+
+def largest(tensors: dict[str, Tensor]) -> Tensor:
+    """The largest absolute value of all, NaN if one is; a scalar without a gradient."""
+    return torch.stack([t.detach().abs().amax() for t in tensors.values()]).amax()

@@ -1,0 +1,84 @@
+"""Persistent evolution strategies: truncated, and yet unbiased."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .._common.arguments import number, whole
+from ..meta_learners.base import MetaLearner
+from ..meta_learners.segments import Run
+from ..tasks.task import Task
+from ..update_rules import Params
+from . import populations
+from .base import Divergences, segments_in, trainings_of
+from .evolution_strategies import estimate, mirrored, perturbations
+
+
+class PESState(NamedTuple):
+    """tasks: those that all particles train on. step: the inner steps done, int64. particles: where the trainings
+    stand, (2 * pairs, tasks, ...), first the positive ones. accumulated: xi, each pair's perturbations since the
+    training began, added up, name -> (pairs, ...).
+    """
+
+    tasks: Task
+    step: Tensor
+    particles: Run
+    accumulated: Params
+    diverged: Divergences
+
+
+class PES:
+    """Persistent evolution strategies (Vicol et al., 2021, arXiv:2112.13835, algorithm 2): truncated, yet unbiased.
+
+    Each particle of a pair goes on from its own training. Its losses are the work of all its perturbations so far, so
+    they are multiplied by their sum, which starts again at 0 with every new training. Unbiased for the meta-loss as it
+    is smoothed by a perturbation of every segment (`EvolutionStrategies`: one of the whole training), as long as phi
+    stays the same during a training.
+    """
+
+    def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
+        self.truncation = whole("truncation", truncation)
+        self.sigma = number("sigma", sigma, above=0)
+        self.pairs = whole("pairs", pairs)
+
+    def init(self, meta_learner: MetaLearner, tasks: Task) -> PESState:
+        trains = trainings_of(self, meta_learner, self.truncation)
+        members, zeros = populations.start_of(trains, self.pairs)
+        particles = populations.begin(trains, members, tasks)
+        return PESState(tasks, torch.tensor(0), particles, zeros, Divergences.none())
+
+    def period(self, meta_learner: MetaLearner) -> int:
+        return segments_in(trainings_of(self, meta_learner, self.truncation), self.truncation)
+
+    def divergences(self, s: PESState) -> Divergences:
+        return s.diverged
+
+    @torch.no_grad()
+    def step(
+        self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: PESState | tuple[()]
+    ) -> tuple[Params, Tensor, PESState]:
+        trains = trainings_of(self, meta_learner, self.truncation)
+        diverged = s.diverged if s else Divergences.none()
+        # Draw epsilon for every pair; perturb by +epsilon and by -epsilon.
+        epsilon = perturbations(phi, self.sigma, self.pairs)
+        members = mirrored(phi, epsilon)
+        # A new inner problem: every particle at the start, every xi at 0.
+        if not s or s.step == 0:
+            zeros = {name: torch.zeros_like(e) for name, e in epsilon.items()}
+            s = PESState(tasks, torch.tensor(0), populations.begin(trains, members, tasks), zeros, diverged)
+        # s+, L+ = unroll(s+, phi + epsilon, K) and s-, L- = unroll(s-, phi - epsilon, K)
+        first = int(s.step)
+        steps = min(self.truncation, trains.steps - first)
+        losses, particles, seen = populations.segment(trains, members, s.particles, s.tasks, first, steps)
+        # xi = xi + epsilon
+        xi = {name: s.accumulated[name] + e for name, e in epsilon.items()}
+        # The gradient: the mean over pairs of xi (L+ - L-) / (2 sigma^2)
+        grads = estimate(losses, xi, self.sigma)
+        step = torch.tensor((first + steps) % trains.steps)
+        return grads, seen.losses, PESState(s.tasks, step, particles, xi, diverged.and_those_of(seen))
+
+
+__all__ = ["PES", "PESState"]

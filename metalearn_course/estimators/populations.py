@@ -1,0 +1,47 @@
+"""A population of trainings, run a segment at a time: what truncated ES and PES have in common."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from ..meta_learners import segments
+from ..meta_learners.base import Outcomes
+from ..meta_learners.segments import Run
+from ..meta_learners.trained_by import TrainedBy
+from ..tasks.task import Task
+from ..update_rules import Params
+from .base import with_phi
+
+
+def begin(trains: TrainedBy, members: Params, tasks: Task) -> Run:
+    """Runs (members, tasks, ...): all begin from the same fresh weights, and go their ways."""
+    return vmap(lambda phi: with_phi(phi, segments.begin, trains, tasks), randomness="same")(members)
+
+
+def segment(
+    trains: TrainedBy, members: Params, runs: Run, tasks: Task, first: int, steps: int
+) -> tuple[Tensor, Run, Outcomes]:
+    """`steps` updates of every training of every member, from number `first` on, with the same random numbers for all.
+
+    Returns the mean contribution of each member to its meta-loss (members,), where the trainings stand, and what was
+    seen on the way; its losses are the members' mean for each task (tasks,).
+    """
+
+    def one(phi: Params, runs: Run) -> tuple[Tensor, Run]:
+        return with_phi(phi, segments.segment, trains, runs, tasks, first, steps)
+
+    losses, after = vmap(one, randomness="same")(members, runs)
+    seen = segments.outcomes(segments.told(trains, losses), losses, runs, after)
+    return segments.share(trains, losses, first).mean(1), after, seen._replace(losses=seen.losses.mean(0))
+
+
+def start_of(trains: TrainedBy, pairs: int) -> tuple[Params, Params]:
+    """phi for every member of a population, unperturbed, and a zero for every pair."""
+    phi = {name: p.detach() for name, p in trains.named_parameters() if p.requires_grad}
+    members = {name: p.expand(2 * pairs, *p.shape) for name, p in phi.items()}
+    return members, {name: torch.zeros(pairs, *p.shape).to(p) for name, p in phi.items()}
+
+
+__all__ = ["begin", "segment", "start_of"]

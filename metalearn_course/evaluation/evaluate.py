@@ -1,0 +1,76 @@
+"""evaluate: the one yardstick, with its protocol, its interval and its measured dependencies."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from .._common.seeds import FRESH, stream
+from ..meta_learners.base import MetaLearner
+from ..tasks.task import TaskDistribution
+from .dependencies import Dependencies, dependencies
+from .metrics import accuracy, half_width
+from .predictions import chunks, in_mode, predictions
+
+_TASKS_AT_ONCE = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A number with everything needed to believe it: `mean` ± `interval` (95% over tasks), protocol, dependencies.
+
+    not_finite: in how many tasks an answer was NaN or infinity, because adaptation diverged. An accuracy would hide it
+    (minus infinity is a fair answer: no chance for that class).
+    """
+
+    mean: float
+    interval: float
+    per_task: Tensor = field(repr=False)
+    protocol: str
+    dependencies: Dependencies
+    not_finite: int = 0
+
+    def __str__(self) -> str:
+        lost = f"; {self.not_finite} tasks with answers that are not finite" if self.not_finite else ""
+        return f"{self.mean:.3f} ± {self.interval:.3f} ({self.protocol}; {self.dependencies}{lost})"
+
+
+def evaluate(
+    meta_learner: MetaLearner,
+    tasks: TaskDistribution,
+    *,
+    metric: Callable[[Tensor, Tensor], Tensor] = accuracy,
+    episodes: int = 600,
+    seed: int = 1,
+) -> Evaluation:
+    """Adapt to each of `episodes` tasks and judge the answers to its queries by `metric`, in eval mode.
+
+    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. Take another
+    seed than in meta-training: of generated tasks the same seed draws the same ones. Tasks go through in chunks, to
+    bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not independent.
+    """
+    if episodes < 2:
+        raise ValueError(f"episodes={episodes}; an interval over tasks needs at least 2.")
+    generator = torch.Generator().manual_seed(operator.index(seed))
+    scores, not_finite = [], 0
+    with in_mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(seed, FRESH))
+        for size in chunks(episodes, _TASKS_AT_ONCE):
+            batch = tasks.sample(size, generator)
+            answers = predictions(meta_learner, batch)
+            not_finite += int((answers.isnan() | answers.isposinf()).flatten(1).any(1).sum())
+            scores.append(vmap(metric)(answers, batch.query.y))
+    per_task = torch.cat(scores)
+    return Evaluation(
+        mean=per_task.mean().item(),
+        interval=half_width(per_task),
+        per_task=per_task,
+        protocol=f"{tasks.protocol}, {episodes} tasks",
+        dependencies=dependencies(meta_learner, tasks),
+        not_finite=not_finite,
+    )

@@ -1,0 +1,67 @@
+"""instance_accuracy: how often a reader is right by how often it has seen the class."""
+
+from __future__ import annotations
+
+import operator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .._common.seeds import FRESH, stream
+from ..meta_learners.reader import Reader
+from ..tasks.task import Task, TaskDistribution
+from .metrics import half_width
+from .predictions import chunks, in_mode
+
+_EPISODES_AT_ONCE = 25
+
+
+class InstanceAccuracy(NamedTuple):
+    """Entry i of `mean` and of `interval` (95% over episodes) is for examples of a class seen i times before."""
+
+    mean: list[float]
+    interval: list[float]
+    chance: float
+
+
+def instance_accuracy(
+    reader: Reader, tasks: TaskDistribution, *, episodes: int = 600, seed: int = 1
+) -> InstanceAccuracy:
+    """Accuracy by how often a class was seen, along sequences of a support set and then its queries.
+
+    Santoro et al. (2016) report it: their 2nd instance is entry 1. At the first, a reader can
+    do better than chance by elimination only: the label is one that has not come yet. And where every class comes
+    equally often, counting narrows the choice towards the end of a sequence.
+    """
+    if episodes < 2:
+        raise ValueError(f"episodes={episodes}; an interval over episodes needs at least 2.")
+    if not isinstance(reader, Reader):
+        raise TypeError(f"instance_accuracy follows a Reader along a sequence; {type(reader).__name__} is none.")
+    generator = torch.Generator().manual_seed(operator.index(seed))
+    right: list[Tensor] = []
+    seen: list[Tensor] = []
+
+    def sequence(task: Task) -> tuple[Tensor, Tensor]:
+        examples = reader.sequence(task)
+        logits = reader.read(examples.x, reader.labels_before(examples))
+        before = (examples.y[:, None] == examples.y).tril(-1).sum(-1)
+        return logits.argmax(-1) == examples.y, before
+
+    with in_mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(seed, FRESH))
+        for size in chunks(episodes, _EPISODES_AT_ONCE):
+            batch = tasks.sample(size, generator)
+            for kept, part in zip((right, seen), reader.over_tasks(sequence, batch), strict=True):
+                kept.append(part)
+    correct, before = torch.cat(right).float(), torch.cat(seen)
+    mean, interval = [], []
+    for i in range(int(before.max()) + 1):
+        here = before == i
+        has_some = here.any(1)
+        if has_some.float().mean() < 0.5:
+            break
+        per_episode = ((correct * here).sum(1) / here.sum(1))[has_some]
+        mean.append(per_episode.mean().item())
+        interval.append(half_width(per_episode))
+    return InstanceAccuracy(mean, interval, 1 / batch.classes.shape[-1])

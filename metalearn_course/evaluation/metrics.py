@@ -1,0 +1,25 @@
+"""What a number is made of: metrics of one task, and the interval around a mean over tasks."""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
+    """The share of one task's queries whose largest logit is at the label. predictions (m, ways), y (m,)."""
+    if y.is_floating_point():
+        raise TypeError(f"accuracy needs labels; y is {y.dtype}, as in regression. Evaluate with metric=mse.")
+    return (predictions.argmax(-1) == y).float().mean()
+
+
+def mse(predictions: Tensor, y: Tensor) -> Tensor:
+    """The mean squared error of one task's queries."""
+    return F.mse_loss(predictions, y)
+
+
+def half_width(values: Tensor) -> float:
+    """Of the 95% interval around the mean of `values` (n,): 1.96 standard errors."""
+    return 1.96 * values.std().item() / math.sqrt(len(values))

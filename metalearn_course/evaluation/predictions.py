@@ -1,0 +1,42 @@
+"""The answers of a meta-learner, in the mode that is asked for: what evaluation is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ..meta_learners.base import MetaLearner
+from ..tasks.task import Task
+
+
+def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:
+    """The answers to every query of a stack of tasks, shape (tasks, m, outputs)."""
+
+    def answer(task: Task) -> Tensor:
+        return meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
+
+    return meta_learner.over_tasks(answer, tasks)
+
+
+@contextmanager
+def in_mode(meta_learner: MetaLearner, train: bool = False) -> Iterator[None]:
+    """Every module in eval (or train) mode; each gets its own mode back afterwards, and its buffers."""
+    modes = {module: module.training for module in meta_learner.modules()}
+    buffers = {name: b.clone() for name, b in meta_learner.named_buffers()}
+    meta_learner.train(train)
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for name, b in meta_learner.named_buffers():
+                b.copy_(buffers[name])
+
+
+def chunks(total: int, size: int) -> Iterator[int]:
+    """`total` in parts of `size`, the last one smaller where that does not come out even."""
+    yield from (min(size, total - done) for done in range(0, total, size))

@@ -1,0 +1,155 @@
+"""Learned update rules as files: what phi is, how the rule is made, and what it was trained on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..update_rules import CoordinateRates, LearnedRate, LSTMOptimizer, MetaLSTMGates, MLPOptimizer
+from .archives import read_archive
+
+LearnedRule = LearnedRate | CoordinateRates | MetaLSTMGates | LSTMOptimizer | MLPOptimizer
+
+RULES_VERSION = 1
+RULES = Path(__file__).parent / "weights" / "rules"
+_KEYS = ("version", "kind", "options", "trained_on")
+_ADVICE = "Write it anew with save_rule; if it came with the course, get the course's own files again."
+
+
+def _rates_for(params: dict[str, list[int]]) -> CoordinateRates:
+    return CoordinateRates({name: torch.zeros(shape) for name, shape in params.items()})
+
+
+# How a rule is made, and the options to make it with: all that its weights do not hold.
+_KINDS: dict[str, tuple[Callable[..., LearnedRule], Callable[[Any], dict[str, Any]]]] = {
+    "LearnedRate": (LearnedRate, lambda rule: {}),
+    "CoordinateRates": (
+        _rates_for,
+        lambda rule: {"params": {k: list(p.shape) for k, p in zip(rule.names, rule.rates, strict=True)}},
+    ),
+    "MetaLSTMGates": (MetaLSTMGates, lambda rule: {"p": rule.p}),
+    "LSTMOptimizer": (LSTMOptimizer, lambda rule: {k: getattr(rule, k) for k in ("hidden", "layers", "p", "scale")}),
+    "MLPOptimizer": (
+        MLPOptimizer,
+        lambda rule: (
+            {k: getattr(rule, k) for k in ("hidden", "lr", "bound", "epsilon")}
+            | {k: _numbers(getattr(rule, k)) for k in ("decays", "scales")}
+        ),
+    ),
+}
+
+
+def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, **about: Any) -> None:
+    """Write a learned rule into one npz file: phi in float32, and `about` it, as JSON.
+
+    trained_on: in words, the distribution of training problems; further names of `about` are yours. What a rule that
+    was trained on quadratics does elsewhere is anyone's guess: so no file is without it. TypeError for a remark that
+    JSON cannot hold; a number may come from numpy or torch.
+    """
+    kind = type(rule).__name__
+    if kind not in _KINDS:
+        raise TypeError(f"{kind} is no learned rule of this course; expected one of {', '.join(_KINDS)}.")
+    if not _words(trained_on):
+        raise ValueError(f"trained_on={trained_on!r}; say in words on which problems the rule was trained.")
+    arrays = {name: v.detach().float().cpu() for name, v in rule.state_dict().items()}
+    if broken := _not_finite(arrays):
+        raise ValueError(
+            f"{broken} of this {kind} holds numbers that are not finite in float32. Save one that was trained well."
+        )
+    if taken := [name for name in about if name in _KEYS]:
+        raise ValueError(f"{taken[0]!r} is written by save_rule itself. Give your remark another name.")
+    words = {"version": RULES_VERSION, "kind": kind, "options": _KINDS[kind][1](rule), "trained_on": trained_on}
+    for name, value in about.items():
+        try:
+            words[name] = json.loads(json.dumps(value, default=lambda number: number.item()))
+        except (AttributeError, TypeError, ValueError, RuntimeError):  # what item says to several numbers, or json
+            raise TypeError(
+                f"The remark {name!r} ({type(value).__name__}) is nothing that JSON can hold; expected words, numbers, "
+                f"or lists of them. Convert it, as in x.tolist()."
+            ) from None
+    text = json.dumps(words)  # keys in their order: that of a rule's parameters is one of its options
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    with aside.open("wb") as file:  # an open file, for numpy would add an ending to a name
+        np.savez_compressed(file, about=np.array(text), **{name: v.numpy() for name, v in arrays.items()})
+    aside.replace(path)
+
+
+def load_rule(path: str | os.PathLike[str]) -> LearnedRule:
+    """The rule that `save_rule` wrote, in eval mode; `rule.about` says what it was trained on. Nothing is unpickled."""
+    path = Path(path)
+    arrays, about = _read(path)
+    rule = _made(path, arrays, about)
+    rule.load_state_dict(arrays)
+    return rule
+
+
+def learned_rule(name: str, folder: Path = RULES) -> LearnedRule:
+    """A meta-trained rule that comes with the course, in eval mode; `about` says what it was trained on."""
+    names = sorted(path.stem for path in folder.glob("*.npz"))
+    if not names:
+        raise FileNotFoundError(f"There are no rules in {folder}. Get the course's own files again.")
+    if name not in names:
+        raise ValueError(
+            f"name={name!r} is no rule that comes with the course; choose one of {', '.join(map(repr, names))}."
+        )
+    path = folder / f"{name}.npz"
+    if os.environ.get("METALEARN_ABLATE") == "1":
+        print(f"{name}: untrained (training is switched off by METALEARN_ABLATE)")
+        return _made(path, *_read(path))
+    return load_rule(path)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The arrays, as float32 tensors, and the `about` of a rule's file, both checked."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}. Write one with save_rule, or ask for another.")
+    arrays, about = read_archive(path, RULES_VERSION, _ADVICE)
+    if about.get("kind") not in _KINDS:
+        raise ValueError(
+            f"{path.name} holds a rule of the unknown kind {about.get('kind')!r}; known are {', '.join(_KINDS)}. "
+            f"{_ADVICE}"
+        )
+    if not _words(about.get("trained_on")):
+        raise ValueError(f"{path.name} does not say what its rule was trained on. {_ADVICE}")
+    if broken := _not_finite(arrays):
+        raise ValueError(f"{broken} in {path.name} holds numbers that are not finite. {_ADVICE}")
+    return arrays, about
+
+
+def _made(path: Path, arrays: dict[str, Tensor], about: dict[str, Any]) -> LearnedRule:
+    """An untrained rule of the kind and with the options that a file names, after a check that its weights fit."""
+    kind: str = about["kind"]
+    options: Any = about.get("options")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            rule = _KINDS[kind][0](**options)
+    except Exception:
+        raise ValueError(f"{path.name} names options that {kind} does not take: {options}.") from None
+    if {k: v.shape for k, v in rule.state_dict().items()} != {k: v.shape for k, v in arrays.items()}:
+        raise ValueError(f"The weights in {path.name} do not fit {kind} with options {options}.")
+    rule.__dict__["about"] = about
+    return rule.eval()
+
+
+def _words(text: Any) -> bool:
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _not_finite(arrays: dict[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds a NaN or an infinity."""
+    return next((name for name, x in arrays.items() if not x.isfinite().all()), None)
+
+
+def _numbers(x: Tensor) -> list[float]:
+    """float32 numbers as they were typed: 0.9, and not 0.8999999762."""
+    return [float(str(number)) for number in x.float().numpy()]

@@ -1,0 +1,76 @@
+"""Make the weights that ship with the course, from seed 0; or measure those that ship again.
+
+python tools/weights.py [METHOD ...] [--source omniglot]      train, measure, write
+python tools/weights.py --check [METHOD ...]                  load, measure, compare with what is stored
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from metalearn_course import Characters, Episodes, Evaluation, MetaLearner, __version__, characters, evaluate
+from metalearn_course.trained.meta_learners import RECIPES, WEIGHTS, pretrained, save_weights, shared_embedding
+from metalearn_course.training import meta_train
+
+SEED = 0
+
+
+def measure(meta_learner: MetaLearner, data: Characters) -> Evaluation:
+    return evaluate(meta_learner, Episodes(data, ways=5, shots=1, queries=15, split="test"), episodes=600, seed=1)
+
+
+def train(name: str, data: Characters) -> MetaLearner:
+    recipe = RECIPES[name]
+    embedding = shared_embedding(data) if recipe.reads else torch.nn.Identity()
+    seen = data.embedded(embedding) if recipe.reads else data
+    torch.set_num_threads(1 if recipe.reads else torch.get_num_threads())
+    torch.manual_seed(SEED)
+    meta_learner = recipe.make(data, embedding)
+    options = {"meta_batch": recipe.meta_batch, "lr": recipe.lr, "anneal": True, "seed": SEED}
+    meta_train(meta_learner, recipe.episodes(seen), recipe.steps, progress=False, **options)
+    return meta_learner
+
+
+def make(name: str, data: Characters) -> None:
+    recipe, meta_learner = RECIPES[name], train(name, data)
+    path = WEIGHTS / data.source / f"{name.replace(' ', '_')}.npz"
+    about = {
+        "package": __version__,
+        "source": data.source,
+        "training": f"{recipe.episodes(data).protocol}, {recipe.steps:,} steps of {recipe.meta_batch}",
+        "seed": SEED,
+        "seconds": round(meta_learner.trained_seconds or 0),
+    }
+    save_weights(path, name, meta_learner, about)
+    result = measure(pretrained(name, data), data)  # as it ships, in float16
+    about["accuracy"] = {"mean": result.mean, "interval": result.interval, "protocol": result.protocol}
+    save_weights(path, name, meta_learner, about)
+    print(f"{name}: {result}; {path.stat().st_size / 1000:.0f} KB", flush=True)
+
+
+def check(name: str, data: Characters) -> bool:
+    """Whether the shipped weights reproduce their stored accuracy, within its interval."""
+    meta_learner = pretrained(name, data)
+    result, stored = measure(meta_learner, data), meta_learner.about["accuracy"]
+    holds = abs(result.mean - stored["mean"]) <= stored["interval"]
+    verdict = "reproduced" if holds else "NOT REPRODUCED"
+    print(f"{data.source} {name}: {result.mean:.3f}, stored {stored['mean']:.3f} ± {stored['interval']:.3f}: {verdict}")
+    return holds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="*", help=f"of {', '.join(RECIPES)}; all by default")
+    parser.add_argument("--source", choices=("omniglot", "glyphs"), default="omniglot")
+    parser.add_argument("--check", action="store_true", help="train nothing, measure what ships")
+    options = parser.parse_args()
+    data = characters(options.source)
+    run = check if options.check else make
+    if False in [run(name, data) for name in options.methods or RECIPES]:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
