@@ -45,7 +45,7 @@ METHODS: dict[str, Callable[[nn.Module], MetaLearner]] = {
     "zero-head maml": lambda net: ZeroHeadMAML(net, lr=0.4),
     "anil": lambda net: ANIL(net, lr=0.4),
     "reptile": lambda net: Reptile(net, steps=8, lr=0.1, batch=10),
-    "implicit maml": lambda net: ImplicitMAML(net, steps=8, lr=0.2, strength=0.5),
+    "implicit maml": lambda net: ImplicitMAML(net, steps=8, lr=0.2, proximal_weight=0.5),
 }
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import grad, grad_and_value, vjp
 
+from .._common.arguments import number, whole
 from ..tasks.task import Examples, Task
 from ..update_rules import SGD, Params, Trace, unroll
 from .base import Loss
@@ -21,7 +22,7 @@ class ImplicitMAML(MAML):
     """MAML that stays near its start, so that the meta-gradient needs no way back (Rajeswaran et al., 2019).
 
     phi is theta_0. Inner loop: `steps` steps of gradient descent on the support loss + lambda/2 |theta - theta_0|^2
-    (equation 3), with lambda called `strength`. At the minimum theta* of that, the meta-gradient is
+    (equation 3), with lambda called `proximal_weight`. At the minimum theta* of that, the meta-gradient is
 
         v = (I + H/lambda)^-1 g,    H the Hessian of the support loss at theta*, g the gradient of the query loss there
 
@@ -39,21 +40,21 @@ class ImplicitMAML(MAML):
         steps: int = 16,
         lr: float = 0.01,
         loss: Loss = F.cross_entropy,
-        strength: float = 2.0,
+        proximal_weight: float = 2.0,
         cg_steps: int = 5,
     ) -> None:
         super().__init__(learner, steps, lr, loss)
-        if strength <= 0 or cg_steps < 1:
-            raise ValueError(f"strength={strength}, cg_steps={cg_steps}; expected strength > 0 and cg_steps >= 1.")
-        self.strength = strength
-        self.cg_steps = cg_steps
+        self.proximal_weight, self.cg_steps = (
+            number("proximal_weight", proximal_weight, above=0),
+            whole("cg_steps", cg_steps),
+        )
 
     def trace(self, support: Examples) -> Trace:
         start = self.start()
 
         def near_start(params: Params, support: Examples) -> Tensor:
             apart = plus(params, -1, start)
-            return self.support_loss(params, support) + self.strength / 2 * dot(apart, apart)
+            return self.support_loss(params, support) + self.proximal_weight / 2 * dot(apart, apart)
 
         return unroll(near_start, SGD(self.lr), start, [support] * self.steps)
 
@@ -62,7 +63,7 @@ class ImplicitMAML(MAML):
         adapted, support, (x, y) = self.adapt(task.support), task.support, task.query
         g, query_loss = grad_and_value(lambda params: self.loss(self.predict(params, x), y))(adapted)
         hessian_times = vjp(lambda params: grad(self.support_loss)(params, support), adapted)[1]
-        return lambda v: plus(v, 1 / self.strength, hessian_times(v)[0]), g, query_loss
+        return lambda v: plus(v, 1 / self.proximal_weight, hessian_times(v)[0]), g, query_loss
 
     def objective(self, task: Task) -> Tensor:
         """The query loss as a constant, plus a zero whose gradient is v."""
@@ -90,7 +91,7 @@ class ImplicitMAML(MAML):
             return ""
         return (
             f"conjugate gradient has not converged: its relative residual is up to {worst:.2g}. "
-            f"Raise strength={self.strength} or cg_steps={self.cg_steps}."
+            f"Raise proximal_weight={self.proximal_weight} or cg_steps={self.cg_steps}."
         )
 
 

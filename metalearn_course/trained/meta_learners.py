@@ -106,7 +106,7 @@ RECIPES: dict[str, Recipe] = {
     "anil": Recipe(lambda data, _: ANIL(_small("group"), lr=0.4), 5, 1, 5, 1500, 3e-3, meta_batch=4),
     "reptile": Recipe(lambda data, _: Reptile(_small(), steps=8, lr=0.1, batch=10), 5, 10, 1, 800, 3e-3, meta_batch=4),
     "implicit maml": Recipe(
-        lambda data, _: ImplicitMAML(_small(), steps=8, lr=0.2, strength=0.5), 5, 1, 5, 500, 3e-3, meta_batch=4
+        lambda data, _: ImplicitMAML(_small(), steps=8, lr=0.2, proximal_weight=0.5), 5, 1, 5, 500, 3e-3, meta_batch=4
     ),
     "meta-sgd": Recipe(lambda data, _: MetaSGD(_small(), lr=0.1), 5, 1, 5, 1500, 3e-3, meta_batch=4),
     "meta-lstm": Recipe(lambda data, _: MetaLSTM(_small(), steps=3, lr=0.1), 5, 1, 5, 800, 3e-3, meta_batch=4),

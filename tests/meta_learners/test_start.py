@@ -105,7 +105,7 @@ METHODS = {
     "NIL": lambda: NIL(MAML(net())),
     "Reptile": lambda: Reptile(net(), steps=3, lr=0.1),
     "Reptile, Adam": lambda: Reptile(net(), steps=3, rule=Adam(0.01, beta1=0.0), batch=2),
-    "ImplicitMAML": lambda: ImplicitMAML(net(), steps=60, lr=0.05, strength=10.0, cg_steps=10),
+    "ImplicitMAML": lambda: ImplicitMAML(net(), steps=60, lr=0.05, proximal_weight=10.0, cg_steps=10),
 }
 TRAINED = {name: make for name, make in METHODS.items() if name != "NIL"}
 methods = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
@@ -199,7 +199,7 @@ EXACT = {
     "MAML++": lambda: MAMLPlusPlus(wave_net(), steps=3, lr=0.05, loss=F.mse_loss, weights=[0.2, 0.3, 0.5]).double(),
     "ZeroHeadMAML": lambda: ZeroHeadMAML(wave_net(), steps=5, lr=0.05, loss=F.mse_loss),
     "ANIL": lambda: ANIL(wave_net(), steps=5, lr=0.05, loss=F.mse_loss),
-    "ImplicitMAML": lambda: ImplicitMAML(wave_net(), 60, 0.05, F.mse_loss, strength=10.0, cg_steps=10),
+    "ImplicitMAML": lambda: ImplicitMAML(wave_net(), 60, 0.05, F.mse_loss, proximal_weight=10.0, cg_steps=10),
 }
 
 
@@ -517,7 +517,7 @@ def with_ones(x):
     return torch.cat([x, torch.ones_like(x[:, :1])], 1)
 
 
-def implicit_closed_form(learner, stack, strength):
+def implicit_closed_form(learner, stack, weight):
     """Linear regression: theta* = (H + lambda)^-1 (H theta_S + lambda theta_0), and the mean of (I + H/lambda)^-1 g."""
     start = torch.cat([learner[-1].weight[0], learner[-1].bias]).detach()
     grads, losses = [], []
@@ -526,18 +526,18 @@ def implicit_closed_form(learner, stack, strength):
         a, b = with_ones(x_s), with_ones(x_q)
         hessian = 2 / len(a) * a.T @ a
         identity = torch.eye(len(start), dtype=start.dtype)
-        theta = torch.linalg.solve(hessian + strength * identity, 2 / len(a) * a.T @ y_s[:, 0] + strength * start)
+        theta = torch.linalg.solve(hessian + weight * identity, 2 / len(a) * a.T @ y_s[:, 0] + weight * start)
         g = 2 / len(b) * b.T @ (b @ theta - y_q[:, 0])
-        grads.append(torch.linalg.solve(identity + hessian / strength, g))
+        grads.append(torch.linalg.solve(identity + hessian / weight, g))
         losses.append((b @ theta - y_q[:, 0]).square().mean())
     return torch.stack(grads).mean(0), torch.stack(losses)
 
 
 def test_implicit_maml_approaches_the_exact_meta_gradient_as_its_inner_solver_converges():
     learner, stack, errors = linear(1, 1).double(), waves(), []
-    want, want_losses = implicit_closed_form(learner, stack, strength=2.0)
+    want, want_losses = implicit_closed_form(learner, stack, weight=2.0)
     for steps in (1, 10, 40, 400):
-        method = ImplicitMAML(learner, steps, 0.05, F.mse_loss, strength=2.0, cg_steps=2)
+        method = ImplicitMAML(learner, steps, 0.05, F.mse_loss, proximal_weight=2.0, cg_steps=2)
         errors.append(((flat(gradient(method, stack)) - want).norm() / want.norm()).item())
     assert errors == sorted(errors, reverse=True) and errors[0] > 0.01 and errors[-1] < 1e-10
     torch.testing.assert_close(method(stack), want_losses, rtol=1e-10, atol=1e-10)
@@ -546,12 +546,12 @@ def test_implicit_maml_approaches_the_exact_meta_gradient_as_its_inner_solver_co
 def test_at_the_minimum_the_implicit_gradient_is_the_one_through_all_the_steps():
     """Backpropagation through the same inner loop, whose path must not matter once it has converged."""
     learner, stack = wave_net(), waves()
-    method = ImplicitMAML(learner, 100, 0.05, F.mse_loss, strength=10.0, cg_steps=20)
+    method = ImplicitMAML(learner, 100, 0.05, F.mse_loss, proximal_weight=10.0, cg_steps=20)
 
     class ThroughThePath(ImplicitMAML):
         forward, objective = MAML.forward, MAML.objective
 
-    through = ThroughThePath(learner, 100, 0.05, F.mse_loss, strength=10.0)
+    through = ThroughThePath(learner, 100, 0.05, F.mse_loss, proximal_weight=10.0)
     torch.testing.assert_close(flat(gradient(method, stack)), flat(gradient(through, stack)), rtol=1e-6, atol=1e-8)
 
 
@@ -600,13 +600,13 @@ def dense_system(method, task):
 
     vector = flat(adapted)
     hessian = torch.func.hessian(loss)(vector, task.support)
-    return torch.eye(len(vector), dtype=vector.dtype) + hessian / method.strength, torch.func.grad(loss)(
+    return torch.eye(len(vector), dtype=vector.dtype) + hessian / method.proximal_weight, torch.func.grad(loss)(
         vector, task.query
     )
 
 
 def test_the_residual_is_that_of_dense_algebra():
-    method, stack = ImplicitMAML(net(), 20, 0.1, strength=0.5, cg_steps=2), clusters()
+    method, stack = ImplicitMAML(net(), 20, 0.1, proximal_weight=0.5, cg_steps=2), clusters()
     residuals = method.residuals(stack)
     assert residuals.shape == (3,) and residuals.max() > 0.01
     for i, residual in enumerate(residuals):
@@ -624,15 +624,15 @@ def test_meta_train_says_when_conjugate_gradient_has_not_converged_by_how_much_a
         def sample(self, tasks, generator):
             return clusters()
 
-    method = ImplicitMAML(net(), 5, 0.1, strength=0.01, cg_steps=1)
+    method = ImplicitMAML(net(), 5, 0.1, proximal_weight=0.01, cg_steps=1)
     meta_train(method, Once(), 1, lr=1e-12, progress=False)
     worst = method.residuals(clusters()).max().item()
     assert worst > 0.1
     assert capsys.readouterr().out.splitlines()[1:] == [
         f"ImplicitMAML: conjugate gradient has not converged: its relative residual is up to {worst:.2g}. "
-        f"Raise strength=0.01 or cg_steps=1."
+        f"Raise proximal_weight=0.01 or cg_steps=1."
     ]
-    meta_train(ImplicitMAML(net(), 5, 0.1, strength=10.0, cg_steps=20), Once(), 1, progress=False)
+    meta_train(ImplicitMAML(net(), 5, 0.1, proximal_weight=10.0, cg_steps=20), Once(), 1, progress=False)
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
@@ -645,16 +645,17 @@ def test_a_lambda_below_the_lowest_eigenvalue_is_found_out():
     x = torch.ones(1, 1, 1, dtype=torch.float64)
     task = Task(Examples(x, x), Examples(x, x), torch.empty(1, 0, dtype=torch.int64))
     learner = nn.Linear(1, 2, bias=False).double()
-    for strength, definite in ((2.0, True), (0.9, False)):
-        method = ImplicitMAML(learner, 1, 0.1, saddle, strength=strength, cg_steps=2)
+    for proximal_weight, definite in ((2.0, True), (0.9, False)):
+        method = ImplicitMAML(learner, 1, 0.1, saddle, proximal_weight=proximal_weight, cg_steps=2)
         matrix, _ = dense_system(method, one_task(task, 0))
         assert bool((torch.linalg.eigvalsh(matrix) > 0).all()) == definite
         assert (method.remark(task) == "") == definite
 
 
-@pytest.mark.parametrize("options", [{"strength": 0.0}, {"strength": -1.0}, {"cg_steps": 0}])
-def test_no_strength_and_no_steps_are_refused(options):
-    with pytest.raises(ValueError, match="expected strength > 0 and cg_steps >= 1"):
+@pytest.mark.parametrize("options", [{"proximal_weight": 0.0}, {"proximal_weight": -1.0}, {"cg_steps": 0}])
+def test_no_proximal_weight_and_no_steps_are_refused(options):
+    [(name, value)] = options.items()
+    with pytest.raises(ValueError, match=rf"{name}={value}; expected (a number between 0 and inf|at least 1)"):
         ImplicitMAML(net(), **options)
 
 
