@@ -1,8 +1,12 @@
 """Tests keep to themselves: a cache and a learner's folder of their own, no network, one thread."""
 
+import errno
+import io
 import os
 import tempfile
 from pathlib import Path
+
+import pytest
 
 _HOME = tempfile.TemporaryDirectory(prefix="metalearn-tests-", ignore_cleanup_errors=True)
 
@@ -17,3 +21,39 @@ for name in ("METALEARN_ABLATE", "METALEARN_CLAIMS"):
 import torch  # noqa: E402  (it reads OMP_WAIT_POLICY when it is imported)
 
 torch.set_num_threads(1)
+
+
+class _Disk:
+    """A disk that takes `room` more bytes, whatever files they belong to; reading from it works as ever."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def open(self, path: Path, mode: str = "r", *more: object, **options: object) -> object:
+        if mode not in ("wb", "xb"):
+            return open(path, mode, *more, **options)  # noqa: PTH123 (this is Path.open)
+        return io.BufferedWriter(_File(self, path, mode.replace("b", "")))
+
+
+class _File(io.FileIO):
+    def __init__(self, disk: _Disk, path: Path, mode: str) -> None:
+        super().__init__(path, mode)
+        self.disk = disk
+
+    def write(self, data: object) -> int:
+        if not self.disk.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = super().write(bytes(data)[: self.disk.room])
+        self.disk.room -= written
+        return written
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Call it with the bytes that the disk has room for."""
+
+    def fill(room: int = 0) -> None:
+        disk = _Disk(room)
+        monkeypatch.setattr(Path, "open", lambda *args, **options: disk.open(*args, **options))
+
+    return fill

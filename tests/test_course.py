@@ -1,16 +1,18 @@
-"""The whole course, proved by the same functions that `metalearn validate` calls."""
+"""The whole course, proved by the same functions that `metalearn validate` calls, in the same order."""
 
 import pytest
 
 from metalearn_course._common.environment import CourseError
 from metalearn_course._common.notebooks import find_notebooks, lesson_of
 from metalearn_course.authoring import validate
+from metalearn_course.authoring.complete import known_lessons
 from metalearn_course.cli.lab import try_lab
 
 pytestmark = pytest.mark.course
 
-LESSONS = find_notebooks("notebooks")
-SOLUTIONS = find_notebooks("solutions")
+LESSONS = known_lessons()
+PAGES = validate.by_cost(find_notebooks("notebooks"))
+SOLUTIONS = validate.by_cost(find_notebooks("solutions"))
 
 
 def prove(outcome):
@@ -18,20 +20,28 @@ def prove(outcome):
     assert not outcome.problems, "\n".join(["", *outcome.problems])
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lesson_of)
-def test_lesson(path):
-    prove(validate.validate_lesson(path))
+def test_files():
+    prove(validate.validate_files())
 
 
-@pytest.mark.parametrize("lesson", [lesson_of(path) for path in SOLUTIONS])
-def test_exercises(lesson, tmp_path, monkeypatch):
-    monkeypatch.setenv("METALEARN_HOME", str(tmp_path))
-    prove(validate.validate_exercises(lesson))
+def test_build():
+    prove(validate.validate_build())
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lesson_of)
-def test_no_claim_about_learning_holds_untrained(path):
-    prove(validate.validate_ablation(path))
+def test_ideas():
+    prove(validate.validate_ideas())
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_pages(lesson):
+    prove(validate.validate_pages(lesson))
+
+
+def test_machine(capsys):
+    outcome = validate.validate_machine()
+    with capsys.disabled():
+        print(f"\n{outcome.said}")
+    prove(outcome)
 
 
 def test_jupyterlab_opens(tmp_path, monkeypatch):
@@ -44,16 +54,23 @@ def test_jupyterlab_that_stops_at_once_says_why():
         try_lab(["--ServerApp.allow_root=True", "--ServerApp.root_dir=no_such_folder"])
 
 
-def test_build():
-    prove(validate.validate_build())
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_answers(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("METALEARN_HOME", str(tmp_path))
+    prove(validate.validate_answers(lesson))
 
 
-def test_ideas():
-    prove(validate.validate_ideas())
+@pytest.mark.parametrize("path", PAGES, ids=lesson_of)
+def test_lesson(path):
+    prove(validate.validate_lesson(path))
 
 
-def test_machine(capsys):
-    outcome = validate.validate_machine()
-    with capsys.disabled():
-        print(f"\n{outcome.said}")
-    prove(outcome)
+@pytest.mark.parametrize("path", PAGES, ids=lesson_of)
+def test_no_claim_about_learning_holds_untrained(path):
+    prove(validate.validate_ablation(path))
+
+
+@pytest.mark.parametrize("lesson", [lesson_of(path) for path in SOLUTIONS])
+def test_exercises(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("METALEARN_HOME", str(tmp_path))
+    prove(validate.validate_exercises(lesson))

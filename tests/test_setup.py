@@ -1,5 +1,6 @@
 """The ways to install the course hold against each other, and the code passes its linters."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -41,6 +42,44 @@ def test_constraints_hold_pins_and_nothing_else():
     assert len(lines) == len(PINS)
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][^\s+]*( ; .+)?", line) for line in lines)
     assert PINS["torch"] == Version("2.13.0")
+
+
+FIRSTS = ("3.11.0", "3.12.0", "3.13.0")  # a distribution may never go beyond the first release of a minor version
+
+
+def refusals(pins, requires_python):
+    """The pins that some first release of Python cannot install, among those that their markers ask for there."""
+    lines = []
+    for pin in map(Requirement, pins):
+        pythons = SpecifierSet(requires_python[canonicalize_name(pin.name)])
+        for first in FIRSTS:
+            about = {"python_full_version": first, "python_version": first.rpartition(".")[0]}
+            if (pin.marker is None or pin.marker.evaluate(about)) and first not in pythons:
+                lines.append(f"{pin} needs Python {pythons}, which {first} is not")
+    return lines
+
+
+def test_every_pin_can_be_installed_with_the_first_release_of_each_python():
+    wanted = [line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")]
+    installed = {canonicalize_name(found.name): found for found in importlib.metadata.distributions()}
+    pins, requires_python = [], {}
+    for line in wanted:
+        name = canonicalize_name(Requirement(line).name)
+        if name in installed and Version(installed[name].version).public == str(PINS[name]):
+            pins.append(line)  # only what is installed as pinned can be asked which Python it needs
+            requires_python[name] = installed[name].metadata["Requires-Python"] or ""
+    assert len(pins) > 100, f"only {len(pins)} pins are installed here as constraints.txt has them"
+    assert refusals(pins, requires_python) == []
+
+
+def test_a_pin_that_a_first_release_cannot_install_is_named_unless_its_marker_excludes_it():
+    needs = {"soupsieve": ">=3.11.5", "numpy": ">=3.11", "old": "<3.13"}
+    assert refusals(["numpy==2.4.6"], needs) == []
+    (line,) = refusals(["numpy==2.4.6", "soupsieve==4.1.2"], needs)
+    assert line == "soupsieve==4.1.2 needs Python >=3.11.5, which 3.11.0 is not"
+    assert refusals(["soupsieve==4.1.2 ; python_full_version >= '3.11.5'"], needs) == []
+    assert len(refusals(["soupsieve==4.1.2 ; python_version >= '3.11'"], needs)) == 1
+    assert len(refusals(["old==1"], needs)) == 1 and refusals(["old==1 ; python_version < '3.13'"], needs) == []
 
 
 def test_this_environment_has_the_pinned_torch():

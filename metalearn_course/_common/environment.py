@@ -47,14 +47,16 @@ def kernel_environment(**changes: str) -> dict[str, str]:
     return inherited | {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": threads, "PYTHONUTF8": "1"} | changes
 
 
-def calm_threads() -> None:
+def calm_threads(threads: int | None = None) -> None:
     """Set the same variables in this process; of use only before torch is imported."""
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
     for name in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
         os.environ[name] = kernel_environment()[name]
 
 
 def utf8_output() -> None:
-    """Let check marks survive a pipe whose encoding is cp1252."""
+    """Let check marks survive a pipe whose encoding is cp1252, and every line pass through it at once."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+            stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)

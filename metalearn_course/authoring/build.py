@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metalearn_course._common import notebooks
 from metalearn_course._common.environment import CourseError, repository
+from metalearn_course._common.files import cannot_write, write_aside
 from metalearn_course._common.notebooks import Cell, Notebook, is_check, is_solution, place, source
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -22,34 +23,46 @@ CHECK = {"grade": True, "locked": True, "points": 1, "schema_version": 3, "solut
 
 
 def build(root: Path | None = None) -> list[str]:
-    """Write every exercise notebook; returns the names of those that changed."""
+    """Write every exercise notebook that is not as it should be; returns a line for each. Nothing is ever deleted."""
     root = root or repository()
     wanted = built(root)
+    if wrong := without_solution(root):
+        raise CourseError("\n".join(wrong))
     changed = differences(root, wanted)
-    folder = root / "exercises"
-    folder.mkdir(exist_ok=True)
     for name, content in wanted.items():
-        (folder / name).write_bytes(content)
-    for path in folder.glob("*.ipynb"):
-        if path.name not in wanted:
-            path.unlink()
+        path = root / "exercises" / name
+        if not path.exists() or path.read_bytes() != content:
+            try:
+                write_aside(path, content)
+            except OSError as error:
+                raise CourseError(cannot_write(path, error, "make it writable and build again")) from None
     return changed
 
 
 def differences(root: Path | None = None, wanted: dict[str, bytes] | None = None) -> list[str]:
-    """How exercises/ differs from what solutions/ says, a line for each file. No other folder is looked at."""
+    """What building would change in exercises/, a line for each file. No other folder is looked at."""
     root = root or repository()
     wanted = built(root) if wanted is None else wanted
-    there = {path.name: path.read_bytes() for path in sorted((root / "exercises").glob("*.ipynb"))}
     lines = []
-    for name in sorted(wanted.keys() | there.keys()):
-        if name not in there:
+    for name in sorted(wanted):
+        path = root / "exercises" / name
+        if not path.exists():
             lines.append(f"exercises/{name} is missing")
-        elif name not in wanted:
-            lines.append(f"exercises/{name} has no solutions/{name}")
-        elif there[name] != wanted[name]:
+        elif path.read_bytes() != wanted[name]:
             lines.append(f"exercises/{name} differs from what solutions/{name} makes")
     return lines
+
+
+def without_solution(root: Path | None = None) -> list[str]:
+    """Exercises whose source is gone, a line for each, with what to do that loses nothing."""
+    root = root or repository()
+    solutions = {path.name for path in (root / "solutions").glob("*.ipynb")}
+    return [
+        f"exercises/{path.name} has no solutions/{path.name}: `git restore solutions/{path.name}` brings it back "
+        f"(`git status` shows what else is gone); if the exercise is to go, delete it by hand, for building never does."
+        for path in sorted((root / "exercises").glob("*.ipynb"))
+        if path.name not in solutions
+    ]
 
 
 def built(root: Path) -> dict[str, bytes]:

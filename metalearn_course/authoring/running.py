@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 from metalearn_course._common import notebooks
@@ -153,3 +154,29 @@ def measured_with(script: str) -> str:
     done = subprocess.run([sys.executable, "-c", script], env=kernel_environment(), capture_output=True, check=False)
     lines = (done.stdout if done.returncode == 0 else done.stderr).decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else ""
+
+
+def measured_together(script: str, processes: int) -> list[str]:
+    """What each of several fresh Pythons prints last for `script`, which prints "ready" and then waits for a line.
+
+    None goes on before all are ready, so that what they measure then, they measure side by side.
+    """
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    command, environment = [sys.executable, "-c", script], kernel_environment()
+    started = [subprocess.Popen(command, env=environment, **pipes) for _ in range(processes)]
+    before = [_until_ready(process.stdout) for process in started]
+    for process in started:
+        with contextlib.suppress(OSError):  # it ended before it was ready
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+    printed = [text + process.communicate()[0] for text, process in zip(before, started, strict=True)]
+    return [text.decode("utf-8", "replace").strip().rpartition("\n")[2].strip() for text in printed]
+
+
+def _until_ready(stream: BinaryIO) -> bytes:
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if line.strip() == b"ready":
+            break
+    return b"".join(lines)

@@ -10,6 +10,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from metalearn_course._common.environment import CourseError, kernel_environment, repository
+from metalearn_course._common.files import cannot_write, write_aside
 
 _KEEP = {"tags"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -54,7 +55,10 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(_still, cell.outputs) if output is not None]
     nbformat.validate(notebook)
-    path.write_bytes((nbformat.writes(notebook).rstrip("\n") + "\n").encode("utf-8"))
+    try:
+        write_aside(path, (nbformat.writes(notebook).rstrip("\n") + "\n").encode("utf-8"))
+    except OSError as error:
+        raise CourseError(cannot_write(path, error, "make it writable and store the lesson again")) from None
 
 
 def _still(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:

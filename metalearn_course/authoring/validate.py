@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from metalearn_course._common import notebooks
-from metalearn_course._common.environment import CourseError, repository
+from metalearn_course._common.environment import CourseError
 from metalearn_course._common.notebooks import find_notebooks, lesson_of
 from metalearn_course.authoring import ablation, budget, build, ideas, proofs
 from metalearn_course.authoring import page_rules as guards
+from metalearn_course.authoring.complete import FOLDERS, known_lessons, missing
 from metalearn_course.authoring.running import Run, measured_with, under_nbval
+from metalearn_course.authoring.schedule import Outcome, Proof
 from metalearn_course.classroom.register import exercises_of
 
-
-@dataclass
-class Outcome:
-    """What was proved: one line, and a line for each problem."""
-
-    what: str
-    said: str = ""
-    problems: list[str] = field(default_factory=list)
+SECONDS_OF_AN_EXERCISE = 1.5  # to judge its written answers, on the reference machine
 
 
 @functools.cache
-def slowness() -> float:
-    return budget.slowness()
+def slowness(jobs: int = 1) -> float:
+    return budget.slowness(jobs)
+
+
+def validate_files(lessons: list[str] | None = None, root: Path | None = None) -> Outcome:
+    """Every lesson has its page, and where it has exercises, their notebook and its solution."""
+    lessons = known_lessons(root) if lessons is None else lessons
+    wrong = [line for lesson in lessons for line in missing(lesson, root)]
+    said = "notebooks are missing" if wrong else f"{len(lessons)} lessons are complete"
+    return Outcome("files", said, wrong)
 
 
 def validate_build(root: Path | None = None) -> Outcome:
@@ -36,47 +38,57 @@ def validate_build(root: Path | None = None) -> Outcome:
         wrong = build.differences(root)
     except CourseError as error:
         return Outcome("build", problems=str(error).splitlines())
-    said = "exercises/ is not what solutions/ makes" if wrong else "exercises/ is what solutions/ makes"
-    return Outcome("build", said, [f"{line}: run `metalearn build`." for line in wrong])
+    problems = [f"{line}: run `metalearn dev build`." for line in wrong] + build.without_solution(root)
+    said = "exercises/ is not what solutions/ makes" if problems else "exercises/ is what solutions/ makes"
+    return Outcome("build", said, problems)
 
 
-def validate_lesson(path: Path) -> Outcome:
-    """A stored lesson is complete, runs, prints what it printed, claims what it claimed, within its time."""
-    wrong = guards.lesson_problems(path)
-    run = under_nbval(path)
-    said, slow = _seconds(path, run)
-    learned = sum(1 for line in run.claims if line["learned"])
-    said += f", {len(run.claims)} claims ({learned} about learning)"
-    return Outcome(f"notebooks/{path.name}", said, wrong + run.errors + slow)
-
-
-def validate_exercises(lesson: str, root: Path | None = None) -> Outcome:
-    """Every exercise of a lesson keeps its promises: unsolved, solved, answered right and wrong, broken."""
-    root = root or repository()
+def validate_pages(lesson: str, root: Path | None = None) -> Outcome:
+    """What can be seen of a lesson's notebooks without running them."""
     register = exercises_of(lesson)
-    what = f"exercises {lesson}"
-    paths = {folder: find_notebooks(folder, lesson, root) for folder in ("solutions", "exercises")}
-    for folder, found in paths.items():
-        if len(found) != 1:
-            return Outcome(what, problems=[f"{folder}/ has {len(found)} notebooks for lesson {lesson}; expected one."])
-    [solution], [exercise] = paths.values()
+    lessons, solutions = (find_notebooks(folder, lesson, root) for folder in FOLDERS[:2])
+    wrong = [line for path in lessons for line in guards.lesson_problems(path)]
+    for path in solutions:
+        wrong += guards.code_problems(path) + proofs.page_problems(path, register)
+    return Outcome(f"pages {lesson}", "" if wrong else "its notebooks are stored as they should be", wrong)
+
+
+def validate_answers(lesson: str, root: Path | None = None) -> Outcome:
+    """Every exercise of a lesson has its hints, accepts right answers, names wrong ones, and sees what is broken."""
+    register = exercises_of(lesson)
     answers = proofs.answers_of(lesson, root)
     known = {one.name for one in register}
-    wrong = [
-        f"tests/answers: {one.exercise} is no exercise of lesson {lesson}."
-        for one in answers
-        if one.exercise not in known
-    ]
-    wrong += guards.code_problems(solution) + proofs.page_problems(solution, register)
+    strange = sorted({one.exercise for one in answers} - known)
+    wrong = [f"tests/answers: {name} is no exercise of lesson {lesson}." for name in strange]
     for one in register:
         wrong += proofs.exercise_problems(one, answers)
-    wrong += proofs.unsolved_problems(exercise, register)
+    right = sum(1 for one in answers if one.mistake is None)
+    said = f"{len(register)} exercises, {right} right answers accepted, {len(answers) - right} wrong ones named"
+    return Outcome(f"answers {lesson}", "" if wrong else said, wrong)
+
+
+def validate_lesson(path: Path, jobs: int = 1) -> Outcome:
+    """A stored lesson runs, prints what it printed, claims what it claimed, within its time."""
+    run = under_nbval(path)
+    said, slow = _seconds(path, run, jobs)
+    learned = sum(1 for line in run.claims if line["learned"])
+    said += f", {len(run.claims)} claims ({learned} about learning)"
+    return Outcome(f"notebooks/{path.name}", said, run.errors + slow)
+
+
+def validate_exercises(lesson: str, root: Path | None = None, jobs: int = 1) -> Outcome:
+    """The exercise notebook of a lesson is kind to a beginner, and its solution solves it, within its time."""
+    what = f"exercises {lesson}"
+    register = exercises_of(lesson)
+    if wrong := missing(lesson, root):
+        return Outcome(what, problems=wrong)
+    [solution], [exercise] = (find_notebooks(folder, lesson, root) for folder in FOLDERS[1:])
+    wrong = proofs.unsolved_problems(exercise, register)
     run = under_nbval(solution)
     wrong += proofs.solved_problems(run, register)
-    said, slow = _seconds(solution, run)
-    right = sum(1 for one in answers if one.mistake is None)
-    said = f"{len(register)} exercises, {right} right answers accepted, {len(answers) - right} wrong ones named; {said}"
-    return Outcome(what, said, wrong + slow)
+    said, slow = _seconds(solution, run, jobs)
+    well = "" if wrong else f"{len(register)} exercises, not yet solved as shipped, all solved after; "
+    return Outcome(what, well + said, wrong + slow)
 
 
 def validate_ideas(root: Path | None = None) -> Outcome:
@@ -99,33 +111,61 @@ def validate_ablation(path: Path) -> Outcome:
     return Outcome(f"notebooks/{path.name}, untrained", said, wrong)
 
 
-def validate_machine() -> Outcome:
-    """Which data was used, and how fast this machine is."""
+def validate_machine(jobs: int = 1) -> Outcome:
+    """Which data was used, and how fast this machine is, with as many notebooks at a time as there will be."""
     data = measured_with("from metalearn_course import characters; print(characters())")
-    return Outcome("machine", f"data: {data}; {slowness():.2f} times the reference's time")
+    together = f" with {jobs} at a time" if jobs > 1 else ""
+    return Outcome("machine", f"data: {data}; {slowness(jobs):.2f} times the reference's time{together}")
 
 
-def outcomes(lesson: str | None = None, ablate: bool = False) -> Iterator[Outcome]:
-    """Everything, in the order in which a failure is cheapest to learn of; with `ablate`, the ablation only."""
-    lessons = find_notebooks("notebooks", lesson)
-    solutions = find_notebooks("solutions", lesson)
-    if lesson is not None and not lessons and not solutions:
-        raise CourseError(
-            f"There is no lesson {lesson}: notebooks/ has {', '.join(map(lesson_of, find_notebooks('notebooks')))}."
-        )
+def by_cost(paths: Collection[Path]) -> list[Path]:
+    """Notebooks, those with the smallest budget first."""
+    return sorted(paths, key=lambda path: (notebooks.budget(notebooks.read(path)), path.name))
+
+
+def planned(lessons: Collection[str], ablate: bool = False, jobs: int = 1) -> list[Proof]:
+    """Every proof of these lessons and of the course as a whole, in the order in which a failure is cheapest to learn
+    of; with `ablate`, the ablations only.
+    """
+    pages = by_cost([path for lesson in lessons for path in find_notebooks("notebooks", lesson)])
     if ablate:
-        yield from map(validate_ablation, lessons)
-        return
-    yield validate_build()
-    yield validate_ideas()
-    yield validate_machine()
-    yield from map(validate_lesson, lessons)
-    yield from (validate_exercises(lesson_of(path)) for path in solutions)
+        return [_running(f"notebooks/{path.name}, untrained", "ablation", path, validate_ablation) for path in pages]
+    plan = [
+        Proof("files", "course", 0.1, validate_files),
+        Proof("build", "course", 0.3, validate_build),
+        Proof("ideas", "course", 0.1, validate_ideas),
+    ]
+    if not lessons:
+        return plan
+    plan += [Proof(f"pages {one}", "pages", 0.1, functools.partial(validate_pages, one)) for one in lessons]
+    plan.append(Proof("machine", "machine", 15.0, functools.partial(validate_machine, jobs)))
+    for one in lessons:
+        if register := exercises_of(one):
+            seconds = SECONDS_OF_AN_EXERCISE * len(register)
+            plan.append(Proof(f"answers {one}", "answers", seconds, functools.partial(validate_answers, one)))
+    plan += [
+        _running(f"notebooks/{path.name}", "lesson", path, functools.partial(validate_lesson, jobs=jobs))
+        for path in pages
+    ]
+    return plan + [
+        _running(f"exercises {lesson_of(path)}", "exercises", path, functools.partial(_exercises_of, jobs=jobs))
+        for path in by_cost([path for one in lessons for path in find_notebooks("solutions", one)])
+    ]
 
 
-def _seconds(path: Path, run: Run) -> tuple[str, list[str]]:
+def _running(what: str, kind: str, path: Path, prove: Callable[[Path], Outcome]) -> Proof:
+    """A proof that runs the notebook at `path`; half of its budget is a fair guess."""
+    seconds = notebooks.budget(notebooks.read(path)) / 2
+    return Proof(what, kind, seconds, functools.partial(prove, path), alone=False)
+
+
+def _exercises_of(path: Path, jobs: int) -> Outcome:
+    return validate_exercises(lesson_of(path), jobs=jobs)
+
+
+def _seconds(path: Path, run: Run, jobs: int) -> tuple[str, list[str]]:
     allowed = notebooks.budget(notebooks.read(path))
-    ratio = budget.ratio(run.seconds, allowed, slowness())
+    ratio = budget.ratio(run.seconds, allowed, slowness(jobs))
     said = f"{run.seconds:.0f} s of {allowed:.0f}"
     if ratio > budget.REPORTED:
         said += f", over its budget: {ratio:.1f} times"

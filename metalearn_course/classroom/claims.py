@@ -29,7 +29,7 @@ def claim(
 
     Bounds that differ between data sets are dicts, looked up by `source`, as in
     `above={"omniglot": 0.90, "glyphs": 0.93}, source=data.source`. A claim about something learned must fail when
-    nothing was trained, which `metalearn validate --ablate` tests; `learned=False` marks one about something else.
+    nothing was trained, which `metalearn dev validate --ablate` tests; `learned=False` marks one about something else.
     """
     number = value.mean if isinstance(value, Evaluation) else float(value)
     shown = f"{number:.3g} ± {value.interval:.2g}" if isinstance(value, Evaluation) else f"{number:.3g}"

@@ -34,10 +34,11 @@ def doctor() -> None:
 
 def report() -> bool:
     """Print what was found; whether the course can run here."""
-    findings = list(examine())
-    for finding in findings:
+    well = True
+    for finding in examine():
         say(f"{finding.mark} {finding.text}")
-    return all(finding.mark != "✗" for finding in findings)
+        well = well and finding.mark != "✗"
+    return well
 
 
 def examine() -> Iterator[Finding]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from pathlib import Path
 from typing import Any
 
 from metalearn_course._common.console import say
 from metalearn_course._common.environment import home
+from metalearn_course._common.files import write_aside
 
 _warned = False
 
@@ -40,7 +39,8 @@ def update(name: str, **changes: Any) -> dict[str, Any]:
     known = load()
     known[name] = known.get(name, {}) | changes
     try:
-        write_atomically(path(), json.dumps({"version": 1, "exercises": known}, indent=1, sort_keys=True) + "\n")
+        content = json.dumps({"version": 1, "exercises": known}, indent=1, sort_keys=True) + "\n"
+        write_aside(path(), content.encode("utf-8"))
     except OSError as error:
         global _warned
         if not _warned:
@@ -48,19 +48,3 @@ def update(name: str, **changes: Any) -> dict[str, Any]:
             say(f"Progress cannot be saved in {folder} ({error.strerror}): set METALEARN_HOME to a folder that can.")
         _warned = True
     return known[name]
-
-
-def write_atomically(target: Path, text: str) -> None:
-    """Write aside and rename, so that no reader ever sees half a file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f"{target.name}.{os.getpid()}.part")
-    aside.write_text(text, encoding="utf-8", newline="\n")
-    for attempt in range(5):
-        try:
-            aside.replace(target)
-            return
-        except PermissionError:  # Windows, while another kernel reads it
-            if attempt == 4:
-                aside.unlink()
-                raise
-            time.sleep(0.05)

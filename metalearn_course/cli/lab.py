@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import subprocess
@@ -11,32 +12,48 @@ import time
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import urlopen
 
 from metalearn_course._common.environment import CourseError, home, kernel_environment, repository
+from metalearn_course._common.files import cannot_write, write_aside
 
 FIRST = "notebooks/00_start_here.ipynb"
 
 
-def copy_exercises() -> list[Path]:
-    """Copy the exercises that the learner's folder does not have yet. A file that is there is never touched."""
-    folder = home()
-    new = []
+class Copied(NamedTuple):
+    """`new`: exercises that the learner did not have; `repaired`: those that a stopped copy had left cut short."""
+
+    new: list[Path]
+    repaired: list[Path]
+
+
+def copy_exercises() -> Copied:
+    """Copy the exercises that the learner's folder does not have yet. A file with work of theirs is never touched."""
+    copied = Copied([], [])
     for path in sorted((repository() / "exercises").glob("*.ipynb")):
-        target = folder / path.name
+        target, content = home() / path.name, path.read_bytes()
+        cut = is_cut(target, content)
+        if os.path.lexists(target) and not cut:
+            continue
         try:
-            if not folder.is_dir():
-                folder.mkdir(parents=True)
-            with target.open("xb") as file:
-                file.write(path.read_bytes())
+            write_aside(target, content, overwrite=cut)
+        except FileExistsError:  # it came meanwhile
+            continue
         except OSError as error:
-            if target.exists():
-                continue
-            raise CourseError(
-                f"{target} cannot be written ({error.strerror}): set METALEARN_HOME to a folder that can."
-            ) from None
-        new.append(target)
-    return new
+            advice = "set METALEARN_HOME to a folder that can"
+            raise CourseError(cannot_write(target, error, advice)) from None
+        (copied.repaired if cut else copied.new).append(target)
+    return copied
+
+
+def is_cut(path: Path, content: bytes) -> bool:
+    """Whether the file at `path` is the beginning of `content` and no more: no notebook, and nobody's work."""
+    try:
+        there = path.read_bytes()
+    except OSError:
+        return False
+    return len(there) < len(content) and content.startswith(there)
 
 
 def lab_command(root: Path, browser: bool, port: int | None) -> list[str]:

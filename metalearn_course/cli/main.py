@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+dev = typer.Typer(help="What authors of lessons call.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(dev, name="dev")
 Lesson = Annotated[str | None, typer.Argument(help="A lesson's number, as in 02; all lessons without it.")]
 MARKS = {"solved": ("✓", "green"), "wrong": ("✗", "red"), "not_yet": ("…", "yellow")}
 
@@ -44,9 +47,11 @@ def start() -> None:
     from metalearn_course._common.environment import home
     from metalearn_course.cli.lab import copy_exercises
 
-    new = copy_exercises()
-    names = ", ".join(path.name for path in new) if new else "nothing new"
+    copied = copy_exercises()
+    names = ", ".join(path.name for path in copied.new) if copied.new else "nothing new"
     say(f"Your exercises are in {home()}: {names}.")
+    for path in copied.repaired:
+        say(f"{path.name} had been cut short when an earlier copy was stopped; it is whole again.")
 
 
 @app.command()
@@ -66,14 +71,14 @@ def check(lesson: Lesson = None) -> None:
     calm_threads()
     from metalearn_course.cli.own_notebooks import check_notebooks
 
-    rows = check_notebooks(number)
-    for row in rows:
+    solved = []
+    for row in check_notebooks(number):
         mark, color = MARKS[row.status]
         said = row.line.removeprefix(f"{mark} ").removeprefix(f"{row.name}: ")
         _line(mark, f"{row.lesson} {row.name}: {said}", color)
-    solved = sum(1 for row in rows if row.status == "solved")
-    say(f"{solved} of {len(rows)} solved")
-    raise typer.Exit(0 if solved == len(rows) else 1)
+        solved.append(row.status == "solved")
+    say(f"{sum(solved)} of {len(solved)} solved")
+    raise typer.Exit(0 if all(solved) else 1)
 
 
 @app.command()
@@ -89,29 +94,32 @@ def hint(
     give(exercise, level)
 
 
-@app.command()
+@dev.command()
+@app.command(hidden=True)
 def build(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail where something would change.")] = False,
 ) -> None:
     """Make exercises/ from solutions/."""
-    from metalearn_course.authoring.build import build as write
-    from metalearn_course.authoring.build import differences
+    from metalearn_course.authoring import build as exercises
 
-    changed = differences() if check else write()
-    for line in changed:
+    changed = exercises.differences() if check else exercises.build()
+    gone = exercises.without_solution() if check else []
+    for line in changed + gone:
         say(
             f"✗ {line}"
             if check
             else line.replace(" is missing", ": new").replace(" differs from what", ": changed, as")
         )
     if check and changed:
-        say("Run `metalearn build`.")
+        say("Run `metalearn dev build`.")
+    if check and (changed or gone):
         raise typer.Exit(1)
     if not changed:
         say("✓ exercises/ is what solutions/ makes")
 
 
-@app.command()
+@dev.command()
+@app.command(hidden=True)
 def store(lesson: Annotated[str, typer.Argument(help="The number of the lesson to run, as in 02.")]) -> None:
     """Run a lesson and store its outputs, for those who edit one."""
     from metalearn_course._common.notebooks import two_digits
@@ -123,27 +131,68 @@ def store(lesson: Annotated[str, typer.Argument(help="The number of the lesson t
     say(f"✓ {path.name} ran, and its outputs are stored")
 
 
+Jobs = Annotated[int, typer.Option(min=1, help="How many notebooks to run at a time, with one thread each.")]
+Changed = Annotated[bool, typer.Option("--changed", help="Only lessons that the working tree changes.")]
+Since = Annotated[str | None, typer.Option(metavar="REVISION", help="Only lessons changed since then.")]
+JUnit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was proved as JUnit XML, too.")]
+UNTRAINED = "Train nothing: every claim about learning must fail."
+
+
 @app.command()
 def validate(
     lesson: Lesson = None,
-    ablate: Annotated[
-        bool, typer.Option("--ablate", help="Train nothing: every claim about learning must fail.")
-    ] = False,
+    jobs: Jobs = 1,
+    changed: Changed = False,
+    since: Since = None,
+    junit: JUnit = None,
+    ablate: Annotated[bool, typer.Option("--ablate", help=UNTRAINED, hidden=True)] = False,
 ) -> None:
-    """Prove that every notebook, exercise and solution works."""
+    """Prove that every notebook, exercise and solution works, the cheapest proofs first."""
+    _prove(lesson, jobs, changed, since, junit, ablate)
+
+
+@dev.command("validate")
+def validate_for_authors(
+    lesson: Lesson = None,
+    ablate: Annotated[bool, typer.Option("--ablate", help=UNTRAINED)] = False,
+    jobs: Jobs = 1,
+    changed: Changed = False,
+    since: Since = None,
+    junit: JUnit = None,
+) -> None:
+    """As `metalearn validate`, and with --ablate, prove that claims about learning fail without it."""
+    _prove(lesson, jobs, changed, since, junit, ablate)
+
+
+def _prove(lesson: str | None, jobs: int, changed: bool, since: str | None, junit: Path | None, ablate: bool) -> None:
     from metalearn_course._common.notebooks import two_digits
 
     number = two_digits(lesson)
-    calm_threads()
-    from metalearn_course.authoring.validate import outcomes
+    calm_threads(1 if jobs > 1 else None)
+    from metalearn_course.authoring.changed import touched
+    from metalearn_course.authoring.complete import lessons_called
+    from metalearn_course.authoring.junit import write
+    from metalearn_course.authoring.schedule import carry_out
+    from metalearn_course.authoring.validate import planned
 
-    failed = 0
-    for outcome in outcomes(number, ablate):
-        failed += bool(outcome.problems)
-        mark, color = MARKS["wrong" if outcome.problems else "solved"]
-        _line(mark, f"{outcome.what}: {outcome.said or 'failed'}", color)
-        for problem in outcome.problems:
+    lessons = lessons_called(number)
+    if changed or since is not None:
+        found = touched(lessons, since)
+        say(f"{found.why}; what concerns the course as a whole is proved in any case")
+        lessons = found.lessons
+    plan, done = planned(lessons, ablate, jobs), []
+    if junit is not None:
+        write(junit, plan, done)  # now, for a file that cannot be written is better known before than after
+    for one in carry_out(plan, jobs):
+        done.append(one)
+        mark, color = MARKS["wrong" if one.outcome.problems else "solved"]
+        ahead = f"{one.number} of {one.total}, about {one.left:.0f} s left"
+        _line(mark, f"{one.outcome.what}: {one.outcome.said or 'failed'} [{ahead}]", color)
+        for problem in one.outcome.problems:
             say(f"    {problem}")
+        if junit is not None:
+            write(junit, plan, done)
+    failed = sum(1 for one in done if one.outcome.problems)
     say(f"{failed} failed" if failed else "all well")
     raise typer.Exit(1 if failed else 0)
 
@@ -165,4 +214,11 @@ def main() -> None:
         app()
     except CourseError as error:
         print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        from metalearn_course._common.files import cannot_write, is_full
+
+        if not is_full(error):
+            raise
+        print(cannot_write(error.filename or "A file", error, ""), file=sys.stderr)
         raise SystemExit(2) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,17 @@ class Row:
     line: str
 
 
-def check_notebooks(lesson: str | None) -> list[Row]:
-    """Run the notebooks of the learner's folder, of one lesson or of all, cell after cell whatever fails."""
+def check_notebooks(lesson: str | None) -> Iterator[Row]:
+    """Run the notebooks of the learner's folder, of one lesson or of all, cell after cell whatever fails.
+
+    The rows of a notebook come as soon as it has run.
+    """
     folder = home()
     paths = sorted(folder.glob(f"{lesson or '[0-9][0-9]'}_*.ipynb"))
     if not paths:
         which = f"lesson {lesson}" if lesson else "any lesson"
         raise CourseError(f"{folder} has no exercises of {which}: run `metalearn start` to get them.")
-    return [row for path in paths for row in _check_one(path)]
+    return (row for path in paths for row in _check_one(path))
 
 
 def _check_one(path: Path) -> list[Row]:

@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import re
-import tempfile
 import threading
 import time
 import zipfile
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+
+from .._common.files import write_aside
 
 FORMAT = 1  # of the packed file; raise it whenever reading, resizing or packing changes
 SIZE = 28
@@ -233,19 +234,6 @@ def save_packed(packed: Packed, archives: tuple[Archive, ...], origin: str) -> N
         )
 
 
-def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under another name and rename it, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 # --- the network ---------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +255,7 @@ def download(archives: tuple[Archive, ...]) -> Packed:
         packed = _join([_read_download(_fetch(archive), archive) for archive in archives])
     except (ConnectionError, ValueError):
         with contextlib.suppress(OSError):  # then it is tried again next time
-            write_aside(memory, lambda file: None)
+            write_aside(memory, b"")
         raise
     with contextlib.suppress(OSError):
         memory.unlink()

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._common.files import write_aside
 from .characters import Characters
-from .omniglot import SIZE, write_aside
+from .omniglot import SIZE
 
 SHIPPED = Path(__file__).parent / "symbols.npz"
 SYMBOLS = 5

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._common.files import write_aside
 from ..update_rules import CoordinateRates, LearnedRate, LSTMOptimizer, MetaLSTMGates, MLPOptimizer
 from .archives import read_archive
 
@@ -75,12 +76,8 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
                 f"or lists of them. Convert it, as in x.tolist()."
             ) from None
     text = json.dumps(words)  # keys in their order: that of a rule's parameters is one of its options
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:  # an open file, for numpy would add an ending to a name
-        np.savez_compressed(file, about=np.array(text), **{name: v.numpy() for name, v in arrays.items()})
-    aside.replace(path)
+    numbers = {name: v.numpy() for name, v in arrays.items()}
+    write_aside(Path(path), lambda file: np.savez_compressed(file, about=np.array(text), **numbers))
 
 
 def load_rule(path: str | os.PathLike[str]) -> LearnedRule:

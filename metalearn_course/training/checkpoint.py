@@ -12,6 +12,7 @@ import torch
 from torch import Generator
 from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
+from .._common.files import write_aside
 from .._common.options import options
 from ..estimators import Estimator
 from ..meta_learners.base import MetaLearner
@@ -71,12 +72,8 @@ class Run:
             "losses": self.history.losses,
             "seconds": self.history.seconds,
         }
-        aside = path.with_name(path.name + ".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with aside.open("wb") as file:
-                torch.save(content, file)
-            aside.replace(path)
+            write_aside(path, lambda file: torch.save(content, file))
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             raise OSError(
                 f"The checkpoint {path} cannot be written ({error}). What was learned is in the meta-learner still; "

@@ -4,6 +4,7 @@ import pytest
 
 from metalearn_course._common.environment import CourseError
 from metalearn_course.authoring import build
+from metalearn_course.authoring.validate import validate_build
 
 from .cells import check, code, markdown, notebook, solution, write
 
@@ -57,12 +58,48 @@ def test_differences_are_named_and_the_learners_folder_is_not_looked_at(tmp_path
     path = root / "exercises" / "07_doubling.ipynb"
     path.write_bytes(path.read_bytes().replace(b"Twice", b"Thrice"))
     (root / "exercises" / "99_extra.ipynb").write_bytes(b"{}")
-    assert build.differences(root) == [
-        "exercises/07_doubling.ipynb differs from what solutions/07_doubling.ipynb makes",
-        "exercises/99_extra.ipynb has no solutions/99_extra.ipynb",
-    ]
-    build.build(root)
+    changed = ["exercises/07_doubling.ipynb differs from what solutions/07_doubling.ipynb makes"]
+    assert build.differences(root) == changed
+    [line] = build.without_solution(root)
+    assert line.startswith("exercises/99_extra.ipynb has no solutions/99_extra.ipynb: `git restore")
+    (root / "exercises" / "99_extra.ipynb").unlink()
+    assert build.without_solution(root) == []
+    assert build.build(root) == changed
     assert build.differences(root) == []
+
+
+def test_an_exercise_whose_solution_is_gone_is_neither_deleted_nor_advised_to_be_built_away(tmp_path):
+    root = course(tmp_path)
+    build.build(root)
+    kept = (root / "exercises" / "07_doubling.ipynb").read_bytes()
+    (root / "solutions" / "07_doubling.ipynb").unlink()
+    with pytest.raises(CourseError, match=r"git restore solutions/07_doubling\.ipynb.*delete it by hand"):
+        build.build(root)
+    assert (root / "exercises" / "07_doubling.ipynb").read_bytes() == kept
+    [problem] = validate_build(root).problems
+    assert "git restore solutions/07_doubling.ipynb" in problem and "dev build" not in problem
+
+
+def test_a_full_disk_leaves_the_old_exercise_whole_and_is_one_line(tmp_path, full_disk):
+    root = course(tmp_path)
+    build.build(root)
+    path = root / "exercises" / "07_doubling.ipynb"
+    old = path.read_bytes()
+    course(tmp_path, markdown("more", "news"))
+    full_disk(room=10)
+    with pytest.raises(
+        CourseError, match=r"07_doubling\.ipynb cannot be written \(No space.*free some space"
+    ) as caught:
+        build.build(root)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == old and [other.name for other in path.parent.iterdir()] == [path.name]
+
+
+def test_only_what_changed_is_written(tmp_path, full_disk):
+    root = course(tmp_path)
+    build.build(root)
+    full_disk(room=0)
+    assert build.build(root) == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from metalearn_course._common.environment import CourseError, kernel_environment
 from metalearn_course.authoring.ablation import ablate, without_steps
 from metalearn_course.authoring.proofs import unsolved_problems
 from metalearn_course.authoring.running import under_nbclient, under_nbval
+from metalearn_course.authoring.schedule import Outcome, Proof, carry_out
 from metalearn_course.cli.own_notebooks import check_notebooks
 
 from .cells import check, code, markdown, solution, write
@@ -55,6 +56,18 @@ def test_nbval_sees_errors_and_changed_outputs_and_no_foreign_settings(tmp_path,
     assert len(run.errors) == 2, run.errors
     assert run.errors[0].startswith("notebooks/02_x.ipynb, cell 2 (changed): ") and "3" in run.errors[0]
     assert run.errors[1].startswith("notebooks/02_x.ipynb, cell 4 (fails): KeyError")
+
+
+@pytest.mark.course
+def test_notebooks_run_side_by_side_and_each_is_told_its_own_errors(tmp_path):
+    proofs = []
+    for number, run in enumerate([under_nbval, under_nbclient, under_nbclient]):
+        path = write(tmp_path / "notebooks" / f"0{number}_x.ipynb", code("fails", f"{{}}['key {number}']", count=1))
+        proofs.append(Proof(f"{number}", "x", 1.0, lambda run=run, path=path: Outcome("", "", run(path).errors), False))
+    found = {one.proof.what: one.outcome.problems for one in carry_out(proofs, jobs=3)}
+    for number in range(3):
+        [line] = found[f"{number}"]
+        assert line.startswith(f"notebooks/0{number}_x.ipynb, cell 0 (fails): KeyError") and f"key {number}" in line
 
 
 @pytest.mark.course
