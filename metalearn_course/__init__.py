@@ -37,6 +37,7 @@ _HOME = {
         "LSTMOptimizer",
         "MLPOptimizer",
         "log_and_sign",
+        "StopIfDiverged",
         "UpdateRule",
         "unroll",
         "Trace",

@@ -171,7 +171,8 @@ def test_every_line_passes_through_a_pipe_at_once():
 
 def test_a_commands_first_lines_come_before_it_ends(learners_folder):
     script = (
-        "import sys\nimport metalearn_course.cli.main as cli\nfrom metalearn_course.classroom import machine as doctor\n"
+        "import sys\nimport metalearn_course.cli.main as cli\n"
+        "from metalearn_course.classroom import machine as doctor\n"
         "def endless():\n    yield doctor.Finding('✓', 'first')\n    sys.stdin.read()\n"
         "doctor.examine = endless\nsys.argv = ['metalearn', 'doctor']\ncli.main()"
     )

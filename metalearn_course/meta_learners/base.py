@@ -66,8 +66,8 @@ class MetaLearner(nn.Module):
         ways = _WAYS.get()
         if ways is None:
             raise RuntimeError(
-                f"{type(self).__name__}.ways is known while tasks are at hand only: in a call on a stack of tasks, "
-                f"in fit, and in the answers of what was fitted."
+                f"{type(self).__name__}.ways is known while tasks are at hand only: in a call on a stack of tasks, in "
+                f"fit, in the answers of what was fitted. Elsewhere say it: with method.at_work(ways=5): ..."
             )
         return ways
 

@@ -76,8 +76,9 @@ def test_vmapped_equals_looped(make):
     for i in range(3):
         task = one_task(stack, i)
         support, query = (Examples(method.embed(e.x), e.y) for e in task[:2])
-        torch.testing.assert_close(method.predict(method.adapt(support), query.x), answers[i])
-        torch.testing.assert_close(method.objective(Task(support, query, task.classes)), losses[i])
+        with method.at_work(len(task.classes)):
+            torch.testing.assert_close(method.predict(method.adapt(support), query.x), answers[i])
+            torch.testing.assert_close(method.objective(Task(support, query, task.classes)), losses[i])
 
 
 @methods

@@ -65,8 +65,9 @@ def test_vmapped_equals_looped(make, tasks):
     answers, losses = predictions(method, stack), method(stack)
     for i in range(3):
         task = one_task(stack, i)
-        torch.testing.assert_close(method.predict(method.adapt(task.support), task.query.x), answers[i])
-        torch.testing.assert_close(method.objective(task), losses[i])
+        with method.at_work(len(task.classes)):
+            torch.testing.assert_close(method.predict(method.adapt(task.support), task.query.x), answers[i])
+            torch.testing.assert_close(method.objective(task), losses[i])
 
 
 @methods

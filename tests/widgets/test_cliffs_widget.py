@@ -88,4 +88,4 @@ def test_length_rate_and_measure_can_be_asked_for() -> None:
     with pytest.raises(ValueError, match=r"log_rate=0\.1 is not from -3\.4 to -0\.9"):
         widgets.Cliffs(log_rate=0.1)
     with pytest.raises(traitlets.TraitError, match="meta_loss"):
-        widget.meta_loss = "mean"
+        widget.meta_loss = "sum"
