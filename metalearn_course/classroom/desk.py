@@ -119,6 +119,7 @@ def progress() -> None:
 
 
 def mark(record: dict[str, Any]) -> str:
+    """✓ where a record says solved, ✗ where the last try was wrong, … otherwise."""
     return "✓" if record.get("solved") else "✗" if record.get("status") == "wrong" else "…"
 
 

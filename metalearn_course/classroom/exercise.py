@@ -27,6 +27,7 @@ class Verdict:
 
     @property
     def mark(self) -> str:
+        """✓, ✗ or …: the status as a character."""
         return {"solved": "✓", "wrong": "✗", "not_yet": "…"}[self.status]
 
 

@@ -19,6 +19,7 @@ def all_exercises() -> dict[str, Exercise]:
 
 
 def exercises_of(lesson: str) -> list[Exercise]:
+    """The exercises of a lesson, given as two digits, in order."""
     return [one for one in all_exercises().values() if one.lesson == lesson]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metalearn_course._common.console import say
 from metalearn_course._common.environment import CourseError, calm_threads, utf8_output
+
+if TYPE_CHECKING:
+    from metalearn_course.authoring.schedule import Done
 
 app = typer.Typer(
     help="Learn meta-learning by hand: open the lessons, do the exercises, check them.",
@@ -180,7 +183,8 @@ def _prove(lesson: str | None, jobs: int, changed: bool, since: str | None, juni
         found = touched(lessons, since)
         say(f"{found.why}; what concerns the course as a whole is proved in any case")
         lessons = found.lessons
-    plan, done = planned(lessons, ablate, jobs), []
+    plan = planned(lessons, ablate, jobs)
+    done: list[Done] = []
     if junit is not None:
         write(junit, plan, done)  # now, for a file that cannot be written is better known before than after
     for one in carry_out(plan, jobs):
@@ -209,6 +213,7 @@ def _line(mark: str, text: str, color: str) -> None:
 
 
 def main() -> None:
+    """The `metalearn` command: an error that the user can mend is one line on stderr, and exit code 2."""
     utf8_output()
     try:
         app()
