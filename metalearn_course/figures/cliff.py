@@ -224,7 +224,7 @@ def cliffs(curves: Curves, arrows: Arrows | None = None) -> Picture:
     fig = new_figure(7.8, 3.9)
     left, right = fig.subplots(1, 2, width_ratios=[1.45, 1])
     _draw_curve(left, curves, curves.lengths.index(arrows.length))
-    left.set_title(_measure(curves.meta_loss, arrows.length).capitalize(), fontsize=10)
+    left.set_title(measure(curves.meta_loss, arrows.length).capitalize(), fontsize=10)
     left.axvline(arrows.log_rate, color=STAR, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     for value, color in ((arrows.loss, INK), (arrows.smoothed, LOSS)):
         left.plot(arrows.log_rate, value, "o", color=color, markersize=6, markeredgecolor="white", zorder=6)
@@ -253,6 +253,30 @@ def said(mean: float, half: float = 0.0) -> str:
     digits = 2 if abs(mean) < 100 else 0
     written = f"{mean:.{digits}f}" if abs(mean) < 1e5 else f"{mean:.1e}"
     return written.replace("-", "−") + (f" ± {half:.2f}" if half else "")
+
+
+def heading(arrows: Arrows) -> str:
+    return f"Gradients at α = {10**arrows.log_rate:.2g}, K = {arrows.truncation}"
+
+
+def arrow_look(name: str) -> tuple[str, bool]:
+    """The color of an estimate's arrow, and whether it is dashed."""
+    return LEARNED if "ES" in name else WEIGHT, "truncated" in name
+
+
+def arrow_end(mean: float, reach: float) -> float:
+    """Where an estimate's arrow ends, on a picture that reaches so far on both sides; nan is at 0."""
+    return float(np.clip(np.nan_to_num(mean), -reach, reach))
+
+
+def arrow_label(name: str, mean: float, half: float, reach: float) -> str:
+    """What is written at an estimate's arrow."""
+    return f"{name}  {said(mean, half)}{'' if abs(mean) <= reach else ', cut'}"
+
+
+def measure(meta_loss: str, length: int) -> str:
+    """What is measured of a training of `length` steps, in words."""
+    return "loss after 1 step" if length == 1 else MEASURES[meta_loss].format(length)
 
 
 def _panels(curves: Curves) -> Picture:
@@ -292,12 +316,11 @@ def _draw_arrows(ax: Axes, arrows: Arrows) -> None:
     ax.axvline(0, color=QUIET, linewidth=1, zorder=1)
     ax.axvline(arrows.smoothed_slope, color=LOSS, linewidth=1.6, linestyle=(0, (4, 2)), zorder=1)
     for row, (name, (mean, half)) in enumerate(arrows.estimates.items()):
-        color = LEARNED if "ES" in name else WEIGHT
-        cut = not abs(mean) <= reach
-        end = float(np.clip(np.nan_to_num(mean), -reach, reach))
+        color, truncated = arrow_look(name)
+        end = arrow_end(mean, reach)
         head = f"-|>,head_width={min(0.28, 3 * abs(end) / reach + 0.05):.3f},head_length=0.45"
         look = {"color": color, "linewidth": 2.2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 13}
-        dash = (0, (2, 1)) if "truncated" in name else "-"
+        dash = (0, (2, 1)) if truncated else "-"
         if abs(end) < 0.08 * reach:  # no room for an arrow's head
             ax.plot(end, row, "o", color=color, markersize=6, zorder=4)
         else:
@@ -305,13 +328,13 @@ def _draw_arrows(ax: Axes, arrows: Arrows) -> None:
         if half:
             ax.errorbar(mean, row, xerr=half, fmt="none", ecolor=INK, elinewidth=1.3, capsize=4, zorder=5)
         ax.annotate(
-            f"{name}  {said(mean, half)}{', cut' if cut else ''}", (0.01, row), xytext=(0, 12),
+            arrow_label(name, mean, half, reach), (0.01, row), xytext=(0, 12),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center", fontsize=9, color=INK,
             path_effects=_WHITE, zorder=6,
         )  # fmt: skip
     ax.set(xlim=(-reach, reach), ylim=(len(arrows.estimates) - 0.6, -0.85), yticks=[])
     ax.set_xlabel("slope per tenfold rate\n◂ says: raise the rate     says: lower it ▸")
-    ax.set_title(f"Gradients at α = {10**arrows.log_rate:.2g}, K = {arrows.truncation}", fontsize=10)
+    ax.set_title(heading(arrows), fontsize=10)
     ax.spines["left"].set_visible(False)
 
 
@@ -332,7 +355,7 @@ def _told_curve(curves: Curves, length: int) -> str:
     jump = curves.losses[i].diff().abs().max().item()
     ends = [number(value.item()) for value in (rates[0], rates[-1], smooth[0], smooth[-1])]
     return (
-        f"The {_measure(curves.meta_loss, length)} against the rate, from {ends[0]} to {ends[1]} (log scale): between "
+        f"The {measure(curves.meta_loss, length)} against the rate, from {ends[0]} to {ends[1]} (log scale): between "
         f"two neighbors of {len(rates)} rates it changes by at most {number(jump)}. Smoothed with sigma "
         f"{curves.sigma:g} it goes from {ends[2]} to {ends[3]} and is lowest, {number(round(smooth.min().item(), 3))}, "
         f"at a rate of {number(rates[smooth.argmin()].item())}."
@@ -348,10 +371,6 @@ def _told_arrows(arrows: Arrows) -> str:
         f"has segments of K = {arrows.truncation} steps: {told}. A dashed line marks the slope of the smoothed curve, "
         f"{said(arrows.smoothed_slope)}. Pointing the other way: {wrong}."
     )
-
-
-def _measure(meta_loss: str, length: int) -> str:
-    return "loss after 1 step" if length == 1 else MEASURES[meta_loss].format(length)
 
 
 def _weights(length: int, meta_loss: str) -> Tensor:
