@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metalearn_course._common.environment import CourseError
-from metalearn_course.classroom.exercise import Declared, Exercise, Texts
+from metalearn_course.classroom.exercise import Declared, Exercise, Texts, Verdict
 from metalearn_course.classroom.mistakes import GENERIC, SECONDS
 
 TEXTS = Path(__file__).parent / "texts"
@@ -72,3 +72,8 @@ def find(name: str) -> Exercise:
         guess = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}."
         raise CourseError(f"No exercise is called {name!r}: {guess}")
     return known[name]
+
+
+def judge(name: str, function: Any) -> Verdict:
+    """What the check of the exercise called `name` says of any function. Nothing is printed, and nothing is kept."""
+    return find(name).judge(function)

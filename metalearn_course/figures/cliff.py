@@ -70,7 +70,7 @@ def ripple(theta: Tensor) -> Tensor:
     return theta**2 / 2 + 2 * (1 - torch.cos(3 * theta))
 
 
-def train(log_rate: Tensor, steps: int, state: State | None = None) -> tuple[Tensor, State]:
+def train_on_ripples(log_rate: Tensor, steps: int, state: State | None = None) -> tuple[Tensor, State]:
     """`steps` of momentum on `ripple`, for every rate of any shape at once; begun at theta = 5.3, or at `state`.
 
     What `unroll` does with `Momentum`, with ripple's gradient written out. Returns the loss after each step,
@@ -102,13 +102,13 @@ def cliff_curves(
     for length in lengths:
         _check(length, sigma, meta_loss, float(log_rates.max()))
     x = log_rates.clone().requires_grad_()
-    losses, _ = train(x, max(lengths))
+    losses, _ = train_on_ripples(x, max(lengths))
     weight = torch.zeros_like(losses, requires_grad=True)
     (weighted,) = torch.autograd.grad((weight * losses).sum(), x, create_graph=True)  # the sum of weight * slope
     (slopes,) = torch.autograd.grad(weighted.sum(), weight)
     low, reach = float(log_rates.min()), float(log_rates.max() - log_rates.min())
     inner = low + sigma / 50 * torch.arange(math.ceil(reach / sigma * 50) + 1, dtype=torch.float64)
-    at_nodes, _ = train(_nodes(inner, sigma, 50), max(lengths))
+    at_nodes, _ = train_on_ripples(_nodes(inner, sigma, 50), max(lengths))
     raw, slopes, at_nodes = (
         torch.stack([_measured(values, length, meta_loss) for length in lengths])
         for values in (losses.detach(), slopes, at_nodes)
@@ -148,9 +148,9 @@ def gradient_arrows(
     parts = _weights(length, meta_loss).split(truncation)
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(len(parts), particles, generator=generator, dtype=torch.float64)
-    at_nodes = _measured(train(_nodes(x[None], sigma, 200), length)[0], length, meta_loss)
+    at_nodes = _measured(train_on_ripples(_nodes(x[None], sigma, 200), length)[0], length, meta_loss)
     smoothed, smoothed_slope = _smooth(at_nodes[None], sigma, 200)
-    loss = _measured(train(x, length)[0], length, meta_loss)
+    loss = _measured(train_on_ripples(x, length)[0], length, meta_loss)
     estimates = {
         "exact": backpropagation(x, [_weights(length, meta_loss)]),
         "truncated": backpropagation(x, parts),
@@ -172,7 +172,7 @@ def backpropagation(log_rate: Tensor, parts: Sequence[Tensor]) -> Tensor:
     total, state = torch.zeros_like(log_rate), None
     for weights in parts:
         x = log_rate.clone().requires_grad_()
-        losses, (theta, velocity) = train(x, len(weights), state)
+        losses, (theta, velocity) = train_on_ripples(x, len(weights), state)
         total = total + torch.autograd.grad(weights @ losses, x)[0]
         state = theta.detach(), velocity.detach()
     return total
@@ -186,10 +186,10 @@ def evolution_strategies(log_rate: Tensor, parts: Sequence[Tensor], sigma: float
     """
     total, state = torch.zeros_like(z[0]), None
     for weights, noise in zip(parts, sigma * z, strict=False):
-        above, _ = train(log_rate + noise, len(weights), state)
-        below, _ = train(log_rate - noise, len(weights), state)
+        above, _ = train_on_ripples(log_rate + noise, len(weights), state)
+        below, _ = train_on_ripples(log_rate - noise, len(weights), state)
         total = total + (weights @ above - weights @ below) / (2 * sigma**2) * noise
-        _, state = train(log_rate, len(weights), state)
+        _, state = train_on_ripples(log_rate, len(weights), state)
     return total
 
 
@@ -202,8 +202,8 @@ def persistent_evolution_strategies(log_rate: Tensor, parts: Sequence[Tensor], s
     state_above = state_below = None
     for weights, noise in zip(parts, sigma * z, strict=True):
         accumulated = accumulated + noise
-        above, state_above = train(log_rate + noise, len(weights), state_above)
-        below, state_below = train(log_rate - noise, len(weights), state_below)
+        above, state_above = train_on_ripples(log_rate + noise, len(weights), state_above)
+        below, state_below = train_on_ripples(log_rate - noise, len(weights), state_below)
         total = total + (weights @ above - weights @ below) / (2 * sigma**2) * accumulated
     return total
 
