@@ -23,10 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalearn_course.classroom.mistakes import Mistake, NotYet
+from metalearn_course.classroom.mistakes import SECONDS, Mistake, NotYet
 from metalearn_course.classroom.values import expect_kind, parts
 
-SECONDS = 5.0
 GRACE = 1.0
 _UNSET: Any = object()
 

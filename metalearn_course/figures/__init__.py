@@ -20,7 +20,7 @@ _HOME = {
     "shades": ["matrix"],
     "plane": ["cluster_frames", "clusters"],
     "slots": ["memory", "memory_frames"],
-    "cliff": ["cliff_curves", "cliffs", "gradient_arrows"],
+    "cliff": ["cliff_curves", "cliffs", "gradient_arrows", "train_on_ripples"],
     "responses": ["update_responses"],
     "stepping": ["steps"],
     "ratios": ["generalization"],

@@ -70,7 +70,7 @@ def ripple(theta: Tensor) -> Tensor:
     return theta**2 / 2 + 2 * (1 - torch.cos(3 * theta))
 
 
-def train(log_rate: Tensor, steps: int, state: State | None = None) -> tuple[Tensor, State]:
+def train_on_ripples(log_rate: Tensor, steps: int, state: State | None = None) -> tuple[Tensor, State]:
     """`steps` of momentum on `ripple`, for every rate of any shape at once; begun at theta = 5.3, or at `state`.
 
     What `unroll` does with `Momentum`, with ripple's gradient written out. Returns the loss after each step,
@@ -102,13 +102,13 @@ def cliff_curves(
     for length in lengths:
         _check(length, sigma, meta_loss, float(log_rates.max()))
     x = log_rates.clone().requires_grad_()
-    losses, _ = train(x, max(lengths))
+    losses, _ = train_on_ripples(x, max(lengths))
     weight = torch.zeros_like(losses, requires_grad=True)
     (weighted,) = torch.autograd.grad((weight * losses).sum(), x, create_graph=True)  # the sum of weight * slope
     (slopes,) = torch.autograd.grad(weighted.sum(), weight)
     low, reach = float(log_rates.min()), float(log_rates.max() - log_rates.min())
     inner = low + sigma / 50 * torch.arange(math.ceil(reach / sigma * 50) + 1, dtype=torch.float64)
-    at_nodes, _ = train(_nodes(inner, sigma, 50), max(lengths))
+    at_nodes, _ = train_on_ripples(_nodes(inner, sigma, 50), max(lengths))
     raw, slopes, at_nodes = (
         torch.stack([_measured(values, length, meta_loss) for length in lengths])
         for values in (losses.detach(), slopes, at_nodes)
@@ -148,9 +148,9 @@ def gradient_arrows(
     parts = _weights(length, meta_loss).split(truncation)
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(len(parts), particles, generator=generator, dtype=torch.float64)
-    at_nodes = _measured(train(_nodes(x[None], sigma, 200), length)[0], length, meta_loss)
+    at_nodes = _measured(train_on_ripples(_nodes(x[None], sigma, 200), length)[0], length, meta_loss)
     smoothed, smoothed_slope = _smooth(at_nodes[None], sigma, 200)
-    loss = _measured(train(x, length)[0], length, meta_loss)
+    loss = _measured(train_on_ripples(x, length)[0], length, meta_loss)
     estimates = {
         "exact": backpropagation(x, [_weights(length, meta_loss)]),
         "truncated": backpropagation(x, parts),
@@ -172,7 +172,7 @@ def backpropagation(log_rate: Tensor, parts: Sequence[Tensor]) -> Tensor:
     total, state = torch.zeros_like(log_rate), None
     for weights in parts:
         x = log_rate.clone().requires_grad_()
-        losses, (theta, velocity) = train(x, len(weights), state)
+        losses, (theta, velocity) = train_on_ripples(x, len(weights), state)
         total = total + torch.autograd.grad(weights @ losses, x)[0]
         state = theta.detach(), velocity.detach()
     return total
@@ -186,10 +186,10 @@ def evolution_strategies(log_rate: Tensor, parts: Sequence[Tensor], sigma: float
     """
     total, state = torch.zeros_like(z[0]), None
     for weights, noise in zip(parts, sigma * z, strict=False):
-        above, _ = train(log_rate + noise, len(weights), state)
-        below, _ = train(log_rate - noise, len(weights), state)
+        above, _ = train_on_ripples(log_rate + noise, len(weights), state)
+        below, _ = train_on_ripples(log_rate - noise, len(weights), state)
         total = total + (weights @ above - weights @ below) / (2 * sigma**2) * noise
-        _, state = train(log_rate, len(weights), state)
+        _, state = train_on_ripples(log_rate, len(weights), state)
     return total
 
 
@@ -202,8 +202,8 @@ def persistent_evolution_strategies(log_rate: Tensor, parts: Sequence[Tensor], s
     state_above = state_below = None
     for weights, noise in zip(parts, sigma * z, strict=True):
         accumulated = accumulated + noise
-        above, state_above = train(log_rate + noise, len(weights), state_above)
-        below, state_below = train(log_rate - noise, len(weights), state_below)
+        above, state_above = train_on_ripples(log_rate + noise, len(weights), state_above)
+        below, state_below = train_on_ripples(log_rate - noise, len(weights), state_below)
         total = total + (weights @ above - weights @ below) / (2 * sigma**2) * accumulated
     return total
 
@@ -224,7 +224,7 @@ def cliffs(curves: Curves, arrows: Arrows | None = None) -> Picture:
     fig = new_figure(7.8, 3.9)
     left, right = fig.subplots(1, 2, width_ratios=[1.45, 1])
     _draw_curve(left, curves, curves.lengths.index(arrows.length))
-    left.set_title(_measure(curves.meta_loss, arrows.length).capitalize(), fontsize=10)
+    left.set_title(measure(curves.meta_loss, arrows.length).capitalize(), fontsize=10)
     left.axvline(arrows.log_rate, color=STAR, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     for value, color in ((arrows.loss, INK), (arrows.smoothed, LOSS)):
         left.plot(arrows.log_rate, value, "o", color=color, markersize=6, markeredgecolor="white", zorder=6)
@@ -253,6 +253,30 @@ def said(mean: float, half: float = 0.0) -> str:
     digits = 2 if abs(mean) < 100 else 0
     written = f"{mean:.{digits}f}" if abs(mean) < 1e5 else f"{mean:.1e}"
     return written.replace("-", "−") + (f" ± {half:.2f}" if half else "")
+
+
+def heading(arrows: Arrows) -> str:
+    return f"Gradients at α = {10**arrows.log_rate:.2g}, K = {arrows.truncation}"
+
+
+def arrow_look(name: str) -> tuple[str, bool]:
+    """The color of an estimate's arrow, and whether it is dashed."""
+    return LEARNED if "ES" in name else WEIGHT, "truncated" in name
+
+
+def arrow_end(mean: float, reach: float) -> float:
+    """Where an estimate's arrow ends, on a picture that reaches so far on both sides; nan is at 0."""
+    return float(np.clip(np.nan_to_num(mean), -reach, reach))
+
+
+def arrow_label(name: str, mean: float, half: float, reach: float) -> str:
+    """What is written at an estimate's arrow."""
+    return f"{name}  {said(mean, half)}{'' if abs(mean) <= reach else ', cut'}"
+
+
+def measure(meta_loss: str, length: int) -> str:
+    """What is measured of a training of `length` steps, in words."""
+    return "loss after 1 step" if length == 1 else MEASURES[meta_loss].format(length)
 
 
 def _panels(curves: Curves) -> Picture:
@@ -292,12 +316,11 @@ def _draw_arrows(ax: Axes, arrows: Arrows) -> None:
     ax.axvline(0, color=QUIET, linewidth=1, zorder=1)
     ax.axvline(arrows.smoothed_slope, color=LOSS, linewidth=1.6, linestyle=(0, (4, 2)), zorder=1)
     for row, (name, (mean, half)) in enumerate(arrows.estimates.items()):
-        color = LEARNED if "ES" in name else WEIGHT
-        cut = not abs(mean) <= reach
-        end = float(np.clip(np.nan_to_num(mean), -reach, reach))
+        color, truncated = arrow_look(name)
+        end = arrow_end(mean, reach)
         head = f"-|>,head_width={min(0.28, 3 * abs(end) / reach + 0.05):.3f},head_length=0.45"
         look = {"color": color, "linewidth": 2.2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 13}
-        dash = (0, (2, 1)) if "truncated" in name else "-"
+        dash = (0, (2, 1)) if truncated else "-"
         if abs(end) < 0.08 * reach:  # no room for an arrow's head
             ax.plot(end, row, "o", color=color, markersize=6, zorder=4)
         else:
@@ -305,13 +328,13 @@ def _draw_arrows(ax: Axes, arrows: Arrows) -> None:
         if half:
             ax.errorbar(mean, row, xerr=half, fmt="none", ecolor=INK, elinewidth=1.3, capsize=4, zorder=5)
         ax.annotate(
-            f"{name}  {said(mean, half)}{', cut' if cut else ''}", (0.01, row), xytext=(0, 12),
+            arrow_label(name, mean, half, reach), (0.01, row), xytext=(0, 12),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center", fontsize=9, color=INK,
             path_effects=_WHITE, zorder=6,
         )  # fmt: skip
     ax.set(xlim=(-reach, reach), ylim=(len(arrows.estimates) - 0.6, -0.85), yticks=[])
     ax.set_xlabel("slope per tenfold rate\n◂ says: raise the rate     says: lower it ▸")
-    ax.set_title(f"Gradients at α = {10**arrows.log_rate:.2g}, K = {arrows.truncation}", fontsize=10)
+    ax.set_title(heading(arrows), fontsize=10)
     ax.spines["left"].set_visible(False)
 
 
@@ -332,7 +355,7 @@ def _told_curve(curves: Curves, length: int) -> str:
     jump = curves.losses[i].diff().abs().max().item()
     ends = [number(value.item()) for value in (rates[0], rates[-1], smooth[0], smooth[-1])]
     return (
-        f"The {_measure(curves.meta_loss, length)} against the rate, from {ends[0]} to {ends[1]} (log scale): between "
+        f"The {measure(curves.meta_loss, length)} against the rate, from {ends[0]} to {ends[1]} (log scale): between "
         f"two neighbors of {len(rates)} rates it changes by at most {number(jump)}. Smoothed with sigma "
         f"{curves.sigma:g} it goes from {ends[2]} to {ends[3]} and is lowest, {number(round(smooth.min().item(), 3))}, "
         f"at a rate of {number(rates[smooth.argmin()].item())}."
@@ -348,10 +371,6 @@ def _told_arrows(arrows: Arrows) -> str:
         f"has segments of K = {arrows.truncation} steps: {told}. A dashed line marks the slope of the smoothed curve, "
         f"{said(arrows.smoothed_slope)}. Pointing the other way: {wrong}."
     )
-
-
-def _measure(meta_loss: str, length: int) -> str:
-    return "loss after 1 step" if length == 1 else MEASURES[meta_loss].format(length)
 
 
 def _weights(length: int, meta_loss: str) -> Tensor:

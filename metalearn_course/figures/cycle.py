@@ -10,7 +10,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from ..update_rules import Trace
 from .frames import training_frames
-from .palette import INK, LOSS, QUIET, STAR, WEIGHT
+from .palette import INK, LOSS, NOT_FINITE, QUIET, STAR, STAR_EDGE, WEIGHT
 from .picture import BY_VALUE, WIDTH, Picture, blank_axes, house_style, log_axis, new_figure, number
 
 
@@ -57,12 +57,12 @@ def _draw_cycle(ax: Axes, weights: list[float | None], scale: float, loss: str, 
     box(2.1, 0.9, 2.9, 2.9, "M", "model", WEIGHT)
     for i, w in enumerate(weights):
         x, y = 2.37 + 0.6 * (i % 4), 1.17 + 0.6 * (i // 4)
-        color = "#333333" if w is None else BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, w / scale)))
+        color = NOT_FINITE if w is None else BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, w / scale)))
         ax.add_patch(Rectangle((x, y), 0.5, 0.5, facecolor=color, edgecolor=WEIGHT, linewidth=0.9))
     box(7.2, 1.35, 2.5, 2.0, "L", "loss", LOSS)
     ax.text(8.45, 2.35, loss, ha="center", va="center", fontsize=12 if len(loss) < 7 else 9, color=LOSS)
-    box(4.4, 5.5, 3.4, 1.9, "O", "optimizer", "#A84F82")
-    ax.plot([5.3], [6.45], marker="*", markersize=22, color=STAR, markeredgecolor="#A84F82", markeredgewidth=0.8)
+    box(4.4, 5.5, 3.4, 1.9, "O", "optimizer", STAR_EDGE)
+    ax.plot([5.3], [6.45], marker="*", markersize=22, color=STAR, markeredgecolor=STAR_EDGE, markeredgewidth=0.8)
     ax.text(6.0, 6.45, f"rate\n{rate:g}", va="center", fontsize=9, color=INK, linespacing=1.25)
     for k in (0.3, 0.15, 0.0):
         sheet = Rectangle((0.1 + k, 1.85 - k), 0.75, 1.0, facecolor="white", edgecolor=QUIET, linewidth=1.0)

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..update_rules import SGD, Params, unroll
 from .frames import _finite
-from .palette import INK, LEARNED, POOLED, QUIET, WEIGHT
+from .palette import CONTOUR, INK, LEARNED, POOLED, QUIET, TASK_MARKERS, TASKS, WEIGHT
 from .picture import Picture, house_style, new_figure, number
 
 Loss = Callable[[Params, Any], Tensor]
@@ -30,10 +30,9 @@ Line = list[list[float]]  # points (n, 2)
 
 ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.2)
 NAMES = "ABCDE"
-COLORS = ("#E69F00", "#CC79A7", "#222222", "#8C6D00", "#56B4E9")
-MARKERS = "D^vPX"
 _STARTS = {"pooled start": (POOLED, "s", 12.0), "learned start": (LEARNED, "o", 10.5)}
 _SHADES = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", WEIGHT], N=24)
+_FINE_SHADES = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", WEIGHT], N=256)
 _WHITE = [withStroke(linewidth=2.6, foreground="white")]
 
 
@@ -72,9 +71,10 @@ def landscape_frames(
     tasks: one to five of anything that `loss` takes. extent: the grid's ends along both coordinates.
 
     axis: (points,). before: a map, made of `loss` (points, points) with a row for each w2, contour `lines` and their
-    `labels`; after: a map for each alpha. tasks: where each is `lowest`, its `outline`, on which its loss is
-    `outline_loss`, and its `gradients` (points, points, 2). pooled, and learned for each alpha: the starts with the
-    lowest mean loss before and after a step, as `from_start` tells of them. range: of the shades. levels: of the lines.
+    `labels`; after: a map for each alpha. tasks: the `name`, `color` and `marker` of each, where it is `lowest`, its
+    `outline`, on which its loss is `outline_loss`, and its `gradients` (points, points, 2). pooled, and learned for
+    each alpha: the starts with the lowest mean loss before and after a step, as `from_start` tells of them. sides: on
+    which a learned start's number is written. range: of the shades. levels: of the lines.
     The mean loss after a step is MAML's meta-objective (Finn et al., 2017, section 2.2), with the query set equal to
     the support set. Steps are taken by `unroll`; minima are found from the grid's lowest point by Newton's method.
     """
@@ -100,11 +100,12 @@ def landscape_frames(
     low = max(min(start["after"][i] for i, start in enumerate(learned)), high / 1e4)
     levels, outline_loss = _round_numbers(low, high), _round_numbers(high / 1e4, high / 50)[-1]
     told = []
-    for task in tasks:
+    for k, task in enumerate(tasks):
         alone, lowest = _survey(partial(_mean, loss, [task]), finer)
         _, gradients = vmap(vmap(partial(_step, loss, 0.0, task)))(_grid(axis))
         outline = _lines(finer, alone, outline_loss)
-        told.append({"lowest": _finite(lowest), "outline": outline, "gradients": _finite(gradients)})
+        look = {"name": NAMES[k], "color": TASKS[k], "marker": TASK_MARKERS[k]}
+        told.append(look | {"lowest": _finite(lowest), "outline": outline, "gradients": _finite(gradients)})
     drawn = [point for task in told for line in [[task["lowest"]], *task["outline"]] for point in line]
     return {
         "axis": _finite(axis),
@@ -117,6 +118,7 @@ def landscape_frames(
         "tasks": told,
         "pooled": pooled,
         "learned": learned,
+        "sides": [_side(start, pooled) for start in learned],
         "range": [low, high],
         "levels": levels,
         "outline_loss": outline_loss,
@@ -179,7 +181,7 @@ def landscapes(frames: dict[str, Any], start: Sequence[float] | None = None, alp
     left.set_ylabel("$w_2$", fontsize=12, rotation=0)
     right.set_title(f"mean loss after one step, α = {alphas[at]:g}")
     for name, record in (minima | starts).items():
-        side = 1 if name == "pooled start" or record["at"][0] > frames["pooled"]["at"][0] else -1
+        side = 1 if name == "pooled start" else _side(record, frames["pooled"])
         _mark(left, name, tuple(record["at"]), record["before"], side)
         _mark(right, name, tuple(record["at"]), record["after"][at], side)
     for record in starts.values():
@@ -197,6 +199,21 @@ def landscapes(frames: dict[str, Any], start: Sequence[float] | None = None, alp
     return Picture(fig, _told(frames, starts, at))
 
 
+def shade(losses: Sequence[Sequence[float | None]], ends: Sequence[float]) -> np.ndarray:
+    """A map as an image (points, points, 3) of bytes, a pixel a point, the top row the highest w2.
+
+    White at the lower of `ends`, the weights' blue at the upper one, and where a loss is not finite.
+    """
+    values = np.array(losses, dtype=float)[::-1]
+    shares = LogNorm(*ends, clip=True)(np.nan_to_num(values, nan=ends[1]))
+    return _FINE_SHADES(shares, bytes=True)[..., :3]
+
+
+def _side(record: dict[str, Any], pooled: dict[str, Any]) -> int:
+    """Whether a number is written to the right of a start, 1, or to its left, -1: away from the pooled start's."""
+    return 1 if record["at"][0] > pooled["at"][0] else -1
+
+
 def _draw_map(ax: Axes, frames: dict[str, Any], a_map: dict[str, Any], norm: LogNorm) -> None:
     axis = frames["axis"]
     half = (axis[1] - axis[0]) / 2
@@ -204,13 +221,13 @@ def _draw_map(ax: Axes, frames: dict[str, Any], a_map: dict[str, Any], norm: Log
     shades = np.array(a_map["loss"], dtype=float)
     ax.imshow(shades, origin="lower", extent=(*ends, *ends), norm=norm, cmap=_SHADES, interpolation="bilinear")
     for line in a_map["lines"]:
-        ax.plot(*np.array(line).T, color="#44586B", linewidth=0.7)
+        ax.plot(*np.array(line).T, color=CONTOUR, linewidth=0.7)
     for level, *place in a_map["labels"]:
         ax.annotate(f"{level:g}", place, ha="center", va="center", fontsize=8, color=INK, path_effects=_WHITE)
     for k, task in enumerate(frames["tasks"]):
         for line in task["outline"]:
-            ax.plot(*np.array(line).T, color=COLORS[k], linewidth=1.4, path_effects=_WHITE, zorder=4)
-        ax.plot(*task["lowest"], MARKERS[k], color=COLORS[k], markersize=8, markeredgecolor="white", zorder=5,
+            ax.plot(*np.array(line).T, color=TASKS[k], linewidth=1.4, path_effects=_WHITE, zorder=4)
+        ax.plot(*task["lowest"], TASK_MARKERS[k], color=TASKS[k], markersize=8, markeredgecolor="white", zorder=5,
                 label=f"minimum of task {NAMES[k]}")  # fmt: skip
         ax.annotate(NAMES[k], task["lowest"], xytext=(0, -11), textcoords="offset points", ha="center", va="center",
                     fontsize=8.5, color=INK, path_effects=_WHITE, zorder=5)  # fmt: skip
@@ -239,7 +256,7 @@ def _arrows(ax: Axes, record: dict[str, Any], at: int) -> None:
         head = 0.45 * min(1.0, 20 * math.dist(target, record["at"]) / width)
         ax.annotate(
             "", target, record["at"], zorder=8,
-            arrowprops={"arrowstyle": f"-|>,head_width={head / 2},head_length={head}", "color": COLORS[k],
+            arrowprops={"arrowstyle": f"-|>,head_width={head / 2},head_length={head}", "color": TASKS[k],
                         "linewidth": 1.9, "shrinkA": 0, "shrinkB": 0, "path_effects": _WHITE},
         )  # fmt: skip
 

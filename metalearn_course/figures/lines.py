@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import Evaluation
-from .palette import QUIET, strokes
+from .palette import INK, QUIET, WEIGHT, strokes
 from .picture import Picture, house_style, log_axis, new_figure, number, title_and_key
 
 
@@ -69,9 +69,7 @@ def comparison(
     fig = new_figure(6.2, 0.75 + 0.36 * len(pairs))
     ax = fig.add_subplot()
     for i, (mean, interval) in enumerate(pairs.values()):
-        ax.errorbar(
-            mean, i, xerr=interval, fmt="o", color="#0072B2", markersize=6, elinewidth=2, capsize=4, capthick=1.4
-        )
+        ax.errorbar(mean, i, xerr=interval, fmt="o", color=WEIGHT, markersize=6, elinewidth=2, capsize=4, capthick=1.4)
         ax.annotate(
             f"{mean:.3f}", (mean + interval, i), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
             color=QUIET,
@@ -81,7 +79,7 @@ def comparison(
         ax.annotate(label, (level, 1), xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points",
                     ha="center", fontsize=8.5, color=QUIET)  # fmt: skip
     ax.set(xlabel=xlabel, ylim=(len(pairs) - 0.4, -0.75))
-    ax.set_yticks(range(len(pairs)), list(pairs), fontsize=9.5, color="#222222")
+    ax.set_yticks(range(len(pairs)), list(pairs), fontsize=9.5, color=INK)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(True, axis="x")

@@ -19,11 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from PIL import Image
 
+from . import palette
 from .palette import INK, QUIET
 
 DPI = 110
 WIDTH = 7.0  # inches: a notebook's column
-BY_VALUE = LinearSegmentedColormap.from_list("by value", ["#0072B2", "#FFFFFF", "#E08A00"])
+BY_VALUE = LinearSegmentedColormap.from_list("by value", palette.BY_VALUE)
 
 _STYLE = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same bytes on every machine
@@ -138,6 +139,14 @@ def blank_axes(fig: Figure, width: float, height: float, place: Any = 111) -> Ax
 def number(value: float) -> str:
     """A number as alt text and labels say it: three significant digits."""
     return f"{value:.3g}"
+
+
+def by_value(value: float | None, full: float) -> str:
+    """The color of a weight, "#rrggbb": white at 0, at `full` and beyond as strong as it gets; None is not finite."""
+    if value is None:
+        return palette.NOT_FINITE
+    red, green, blue, _ = BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, value / full)), bytes=True)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def title_and_key(ax: Axes, title: str) -> None:

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from ..meta_learners import Prototypical
 from ..tasks.task import Task
-from .palette import INK, LABELS, QUIET
+from .palette import INK, LABEL_MARKERS, LABELS, QUIET
 from .picture import Picture, house_style, new_figure
 
-MARKERS = "osD^v"
 _SHOWN = 4
 
 
@@ -105,7 +104,7 @@ def _draw(ax: Axes, frame: dict[str, Any], half: float) -> None:
             x, y = np.array(of_class).T
             color = LABELS[label % len(LABELS)]
             ax.scatter(
-                x, y, s=20 if filled else 13, marker=MARKERS[label % len(MARKERS)],
+                x, y, s=20 if filled else 13, marker=LABEL_MARKERS[label % len(LABEL_MARKERS)],
                 facecolors=color if filled else "none", edgecolors=color, linewidths=0.9, zorder=3,
             )  # fmt: skip
     wrong = np.array([p for p, bad in zip(frame["query"], frame["wrong"], strict=True) if bad]).reshape(-1, 2)

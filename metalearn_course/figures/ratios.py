@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from .palette import INK, QUIET
+from .palette import FAINT, INK, QUIET
 from .picture import BY_VALUE, Picture, house_style, new_figure, number
 
 _FULL = 10.0  # the ratio that gets the full color
 _TINY = 1e-38
-_FAILED, _MISSING = "#D9D9D9", "#FFFFFF"
+_FAILED, _MISSING = FAINT, "#FFFFFF"
 
 
 @house_style()

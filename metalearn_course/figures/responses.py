@@ -19,7 +19,7 @@ from ..tasks.task import Task, TaskDistribution, check_tasks
 from ..update_rules import Params, UpdateRule, unroll
 from ..update_rules.coordinates import flat, shaped
 from .frames import _finite
-from .palette import LEARNED, strokes
+from .palette import LEARNED, on_screen, strokes
 
 SMALLEST = 1e-6
 _POINTS, _MANY = 120, 50
@@ -192,11 +192,17 @@ def step_frames(responses: Responses, curves: Mapping[str, Any], horizon: int) -
 
 
 def _looks(names: list[str]) -> dict[str, dict[str, Any]]:
-    """Name, color, dash and marker of every rule; a learned rule's color comes with a dash and a marker of its own."""
+    """Name, color (in a picture, on a screen), dash and marker of every rule; a learned rule's dash is its own."""
     others, looks = iter(list(zip(_DASHES, "s^Dvs", strict=True)) * len(names)), {}
     for name, stroke in zip(names, strokes(names), strict=True):
         dash, marker = ([7, 2], "o") if stroke.color == LEARNED else next(others)
-        looks[name] = {"name": name, "color": stroke.color, "dash": dash, "marker": marker}
+        looks[name] = {
+            "name": name,
+            "color": stroke.color,
+            "dash": dash,
+            "marker": marker,
+            "screen": on_screen(stroke.color),
+        }
     return looks
 
 

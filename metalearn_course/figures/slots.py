@@ -9,10 +9,8 @@ import torch
 
 from ..meta_learners import MemoryAugmented
 from ..tasks.task import Examples, Task
-from .palette import INK, QUIET, label_colors
+from .palette import INK, QUIET, READ, RED, WRITE, label_colors
 from .picture import Picture, house_style, new_figure
-
-WRITE, READ = "#D9820A", "#0072B2"
 
 
 def memory_frames(reader: MemoryAugmented, task: Task) -> dict[str, Any]:
@@ -62,7 +60,7 @@ def memory(frames: dict[str, Any], images: Any = None) -> Picture:
         ax.text(t, -1.2, str(label), ha="center", va="center", fontsize=9, color=ink,
                 bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "none"})  # fmt: skip
         ax.text(t, -2.35, "✓" if frames["right"][t] else "✗", ha="center", va="center", fontsize=10,
-                color=INK if frames["right"][t] else "#C8102E")  # fmt: skip
+                color=INK if frames["right"][t] else RED)  # fmt: skip
         if images is not None:
             image = np.asarray(images[t]).reshape(28, 28)
             ax.imshow(1 - image, cmap="gray", vmin=0, vmax=1, extent=(t - 0.45, t + 0.45, -3.0, -5.2), aspect="auto")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -11,16 +12,31 @@ from torch.func import grad_and_value, vmap
 
 from .._common.trees import choose, detached
 from ..tasks.task import Examples, Task, check_tasks
-from ..update_rules import Params, StopIfDiverged, training_steps
+from ..update_rules import Params, StopIfDiverged, UpdateRule, training_steps
 from ..update_rules.stop_if_diverged import Watched, usable
 from .base import Outcomes
-
-if TYPE_CHECKING:
-    from .trained_by import TrainedBy
 
 WORST = 1e6  # no query loss counts for more: one bad training must not drown the others
 
 BatchLoss = Callable[[Params, Examples], Tensor]
+
+
+class Trains(Protocol):
+    """What a method offers whose trainings can be cut into segments: `TrainedBy` does."""
+
+    rule: UpdateRule
+    steps: int
+    first_order: bool
+    meta_loss: str
+    scaling: float
+
+    def start(self) -> Params: ...
+
+    def batch_loss(self, params: Params, batch: Examples) -> Tensor: ...
+
+    def mini_batch(self, support: Examples, step: int) -> Examples: ...
+
+    def at_work(self, ways: int) -> AbstractContextManager[None]: ...
 
 
 class Run(NamedTuple):
@@ -35,7 +51,7 @@ class Run(NamedTuple):
     scales: Params
 
 
-def begin_one(method: TrainedBy, support: Examples) -> Run:
+def begin_one(method: Trains, support: Examples) -> Run:
     """The training of ONE task, before its first step."""
     params, scales = method.start(), {}
     if method.scaling:
@@ -45,7 +61,7 @@ def begin_one(method: TrainedBy, support: Examples) -> Run:
 
 
 def continue_one(
-    method: TrainedBy, run: Run, task: Task, first: int, steps: int, sheltered: bool = True
+    method: Trains, run: Run, task: Task, first: int, steps: int, sheltered: bool = True
 ) -> tuple[Tensor, Run]:
     """`steps` updates of ONE task's training.
 
@@ -77,13 +93,13 @@ def continue_one(
     return torch.stack(losses), run
 
 
-def begin(method: TrainedBy, tasks: Task) -> Run:
+def begin(method: Trains, tasks: Task) -> Run:
     """A stack of trainings, before their first step."""
     check_tasks(tasks)
     return vmap(lambda support: begin_one(method, support), randomness="different")(tasks.support)
 
 
-def segment(method: TrainedBy, runs: Run, tasks: Task, first: int, steps: int) -> tuple[Tensor, Run]:
+def segment(method: Trains, runs: Run, tasks: Task, first: int, steps: int) -> tuple[Tensor, Run]:
     """`steps` updates of every training, from number `first` on: query losses (tasks, steps), and the runs.
 
     Where one diverges, the segment is computed again, with the same random numbers and `sheltered`.
@@ -107,14 +123,14 @@ def segment(method: TrainedBy, runs: Run, tasks: Task, first: int, steps: int) -
     return losses, after
 
 
-def share(method: TrainedBy, losses: Tensor, first: int) -> Tensor:
+def share(method: Trains, losses: Tensor, first: int) -> Tensor:
     """What a segment's losses (..., steps) contribute to the objective, which is the sum over all segments: (...)."""
     if method.meta_loss == "mean":
         return losses.sum(-1) / method.steps
     return losses[..., -1] * (first + losses.shape[-1] == method.steps)
 
 
-def told(method: TrainedBy, losses: Tensor) -> Tensor:
+def told(method: Trains, losses: Tensor) -> Tensor:
     """The meta-loss as seen from one segment, whose losses are (..., steps): their mean, or the last of them."""
     return losses.mean(-1) if method.meta_loss == "mean" else losses[..., -1]
 

@@ -33,7 +33,8 @@ def meta_training_frames(
     weight; None where the weights are several or where a step passes back more than that (a rule with a memory).
     share: what each step adds to rate_grad, the gradient with respect to the rate: -g_{t+1} . grad L(theta_t).
     moved: what one step of gradient descent with rate `meta_lr` makes of the start, or of the rate, and the meta-loss
-    then. moments: what is to be seen, in order, in words (one text for each of "start", "rate", "detached").
+    then. moments: what is to be seen, in order, in words (one text for each of "start", "rate", "detached"), and
+    whether it belongs to the way forward.
     """
     return frames_and_moved_start(loss, make_rule, start, rate, batches, query, meta_lr)[0]
 

@@ -7,6 +7,7 @@ from typing import Any
 WRITTEN = 4  # so many weights get their numbers, more are colored squares only
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _BIG, _SMALL = 1e4, 1e-3
+_FORWARD = ("ready", "predict", "measure", "update", "query")
 
 
 def say(value: float | None) -> str:
@@ -35,7 +36,7 @@ def moments(f: dict[str, Any]) -> list[dict[str, Any]]:
     def moment(kind: str, step: int | None, label: str, *every: str, **each: str) -> None:
         """every: sentences that are the same for start, rate and detached; each: one text for each of them."""
         words = each or dict.fromkeys(("start", "rate", "detached"), " ".join(every))
-        told.append({"kind": kind, "step": step, "label": label, "words": words})
+        told.append({"kind": kind, "step": step, "label": label, "words": words, "forward": kind in _FORWARD})
 
     inside = "" if count <= WRITTEN else f" ({count:,} weights)"
     moment(

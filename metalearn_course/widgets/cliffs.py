@@ -8,12 +8,35 @@ import torch
 import traitlets
 
 from ..figures import Picture, cliff_curves, cliffs, gradient_arrows
-from ..figures.cliff import LOG_RATES, MEASURES, SIGMA, TOP, Arrows, Curves, astray, limit, said
+from ..figures.cliff import (
+    LOG_RATES,
+    MEASURES,
+    SIGMA,
+    TOP,
+    Arrows,
+    Curves,
+    arrow_end,
+    arrow_label,
+    arrow_look,
+    astray,
+    heading,
+    limit,
+    measure,
+    said,
+)
 from ..figures.frames import _finite
+from ..figures.palette import on_screen
+from ..figures.picture import number
 from .touchable import Touchable, script
 
 LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 140, 200)
 _RATES, _EVERY = 1001, 4
+_CHOICES = {"mean": "mean loss over all steps", "last": "loss after the last step"}
+# For each measure: its name among the choices, and for each length what is drawn.
+_MEASURED = {
+    name: {"choice": choice, "titles": [measure(name, length).capitalize() for length in LENGTHS]}
+    for name, choice in _CHOICES.items()
+}
 
 
 class Cliffs(Touchable):
@@ -48,7 +71,7 @@ class Cliffs(Touchable):
         self._setting = {"truncation": truncation, "sigma": sigma, "particles": particles, "seed": seed}
         self._curves: dict[str, Curves] = {}
         self._known: dict[tuple[float, int, str], Arrows] = {}
-        frames = {"lengths": list(LENGTHS), "ends": list(LOG_RATES), "top": TOP, "K": truncation, "sigma": sigma}
+        frames = {"lengths": list(LENGTHS), "ends": list(LOG_RATES), "top": TOP, "sigma": sigma, "measures": _MEASURED}
         super().__init__(frames=frames, at=LENGTHS.index(length), log_rate=float(log_rate), meta_loss=meta_loss)
         self._point()
         self.observe(self._point, names=["at", "log_rate", "meta_loss"])
@@ -77,22 +100,34 @@ class Cliffs(Touchable):
     def _point(self, change: Any = None) -> None:
         self._draw()
         arrows = self._arrows()
-        told = [
-            {"name": name, "mean": _number(mean), "half": _number(half), "said": said(mean, half)}
-            for name, (mean, half) in arrows.estimates.items()
-        ]
+        reach = limit(arrows)
+        told = [_told(name, mean, half, reach) for name, (mean, half) in arrows.estimates.items()]
         self.arrows = {
             "log_rate": arrows.log_rate,
             "at": self.at,
             "meta_loss": arrows.meta_loss,
-            "loss": _number(arrows.loss),
-            "smoothed": _number(arrows.smoothed),
             "slope": _number(arrows.smoothed_slope),
-            "slope_said": said(arrows.smoothed_slope),
-            "limit": limit(arrows),
+            "limit": reach,
             "estimates": told,
-            "astray": astray(arrows),
+            "title": heading(arrows),
+            "told": _status(arrows),
         }
+
+
+def _told(name: str, mean: float, half: float, reach: float) -> dict[str, Any]:
+    """One arrow: what it estimates, where it ends, what is written at it, its color on a screen and its dash."""
+    color, dashed = arrow_look(name)
+    numbers = {"mean": _number(mean), "half": _number(half), "end": _number(arrow_end(mean, reach))}
+    looks = {"screen": on_screen(color), "dashed": dashed}
+    return {"name": name, "label": arrow_label(name, mean, half, reach)} | numbers | looks
+
+
+def _status(arrows: Arrows) -> str:
+    return (
+        f"At α = {10**arrows.log_rate:.2g} the {measure(arrows.meta_loss, arrows.length)} is {number(arrows.loss)}, "
+        f"smoothed {number(arrows.smoothed)}, with a slope of {said(arrows.smoothed_slope)}. "
+        f"Pointing the other way: {', '.join(astray(arrows)) or 'none'}."
+    )
 
 
 def _number(value: float) -> float | None:

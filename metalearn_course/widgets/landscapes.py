@@ -8,8 +8,8 @@ from typing import Any
 import traitlets
 
 from ..figures import Picture, landscape_frames, landscapes
-from ..figures.landscape import ALPHAS, Loss, from_start
-from .touchable import Touchable, script
+from ..figures.landscape import ALPHAS, Loss, from_start, shade
+from .touchable import Touchable, png_uri, script
 
 
 class Landscapes(Touchable):
@@ -40,6 +40,8 @@ class Landscapes(Touchable):
             raise ValueError(f"alpha={alpha} is not among alphas={tuple(alphas)}.")
         self._problem = loss, tasks, alphas
         frames = landscape_frames(loss, tasks, alphas, extent, points)
+        for a_map in (frames["before"], *frames["after"]):
+            a_map["shades"] = png_uri(shade(a_map["loss"], frames["range"]))
         at = len(alphas) - 1 if alpha is None else list(alphas).index(alpha)
         super().__init__(
             frames=frames, at=at, start=list(map(float, frames["pooled"]["at"] if start is None else start))

@@ -10,10 +10,10 @@ import traitlets
 from ..figures import Picture, memory, memory_frames
 from ..meta_learners import MemoryAugmented
 from ..tasks.task import Task
-from .touchable import Touchable, data_uri, script
+from .touchable import Labeled, data_uri, script
 
 
-class Memory(Touchable):
+class Memory(Labeled):
     """Click on a step, or move there with the arrow keys: the slot it reads lights up, and who wrote there before.
 
     task: one few-shot task of images; `reader` has an embedding that takes them.

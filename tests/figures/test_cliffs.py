@@ -63,15 +63,15 @@ def test_training_is_what_unroll_does_with_momentum() -> None:
         return torch.stack([step.loss for step in trace.steps[1:]]), trace.params["theta"]
 
     start = torch.tensor(START, dtype=torch.float64)
-    losses, (theta, _) = cliff.train(RATES, 30)
+    losses, (theta, _) = cliff.train_on_ripples(RATES, 30)
     unrolled, end = vmap(last)(RATES)
     assert torch.allclose(losses[:-1].T, unrolled, rtol=1e-9) and torch.allclose(theta, end, rtol=1e-9)
 
 
 def test_a_training_may_be_continued_where_it_stopped() -> None:
-    whole, _ = cliff.train(RATES, 25)
-    first, state = cliff.train(RATES, 10)
-    second, _ = cliff.train(RATES, 15, state)
+    whole, _ = cliff.train_on_ripples(RATES, 25)
+    first, state = cliff.train_on_ripples(RATES, 10)
+    second, _ = cliff.train_on_ripples(RATES, 15, state)
     assert torch.equal(whole, torch.cat([first, second]))
 
 

@@ -12,11 +12,11 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from ..palette import FAINT, INK, LIT, LOSS, QUERY, QUIET, RED, STAR, WEIGHT
+from ..palette import FAINT, INK, LIT, LOSS, QUERY, QUIET, RED, STAR, STAR_EDGE, WEIGHT
 from .pieces import State, state_of
 
 COLORS = {
-    "ink": INK, "quiet": QUIET, "faint": FAINT, "weight": WEIGHT, "star": STAR, "star-edge": "#A84F82", "loss": LOSS,
+    "ink": INK, "quiet": QUIET, "faint": FAINT, "weight": WEIGHT, "star": STAR, "star-edge": STAR_EDGE, "loss": LOSS,
     "query": QUERY, "red": RED, "paper": "white",
 }  # fmt: skip
 GROUND = "#F6F6F6"

@@ -18,7 +18,6 @@ Target = Literal["start", "rate"]
 
 _POINT = 72 / DPI  # a unit of the scene is a pixel
 _WORDS = 46  # units of height for the words beneath
-_FORWARD = ("ready", "predict", "measure", "update", "query")
 _TRAVEL = (0.1, 0.4, 0.7, 0.95)
 
 
@@ -52,7 +51,7 @@ def meta_training_film(frames: dict[str, Any], target: Target = "start") -> Film
         images += travel
         seconds += [0.12] * len(travel)
         images.append(_bitmap(_one(frames, i, target, False)))
-        seconds.append(4.0 if i == len(moments) - 1 else 0.9 if moment["kind"] in _FORWARD else 1.5)
+        seconds.append(4.0 if i == len(moments) - 1 else 0.9 if moment["forward"] else 1.5)
     return Film(images, seconds, _told(frames, len(moments) - 1, target, False))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...studies.meta_words import WRITTEN
 from ...studies.meta_words import say as in_words
-from ..picture import BY_VALUE
+from ..picture import by_value
 
 Point = tuple[float, float]
+
+_DIGITS = string.digits + string.ascii_lowercase
 
 
 class State(NamedTuple):
@@ -33,6 +36,28 @@ def state_of(element: dict[str, Any], moment: int, words: set[str], arriving: bo
     cut = bool(element.get("behind")) and "detached" in words
     dim = cut or element.get("of") == ({"start", "rate"} - words).pop()
     return State(fits and (reached or ghost), reached, now and not dim, dim, cut)
+
+
+def all_states(elements: Sequence[dict[str, Any]], moments: int) -> dict[str, Any]:
+    """`state_of` every element at every moment, live, for what asks nothing but to draw it; ready for JSON.
+
+    tracks: texts of a character a moment, a digit in base 32 with a bit for each part of a State, the first the lowest.
+    of: for each choice, such as "start attached", the number of every element's track; most elements share one.
+    """
+    numbers: dict[str, int] = {}
+    of = {
+        f"{target} {chain}": [
+            numbers.setdefault(_track(element, moments, {target, chain, "live"}), len(numbers)) for element in elements
+        ]
+        for target in ("start", "rate")
+        for chain in ("attached", "detached")
+    }
+    return {"tracks": list(numbers), "of": of}
+
+
+def _track(element: dict[str, Any], moments: int, words: set[str]) -> str:
+    states = (state_of(element, moment, words) for moment in range(moments))
+    return "".join(_DIGITS[sum(part << place for place, part in enumerate(state))] for state in states)
 
 
 def say(value: float | None) -> str:
@@ -94,10 +119,7 @@ class Pieces:
             self.add("square", **square, color="loss", **when)
 
     def _shade(self, value: float | None) -> str:
-        if value is None:
-            return "#333333"
-        red, green, blue, _ = BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, value / self.full)), bytes=True)
-        return f"#{red:02x}{green:02x}{blue:02x}"
+        return by_value(value, self.full)
 
 
 def _rounded(points: Sequence[Point], radius: float = 9) -> list[list[Any]]:
