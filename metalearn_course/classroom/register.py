@@ -76,5 +76,16 @@ def find(name: str) -> Exercise:
 
 
 def judge(name: str, function: Any) -> Verdict:
-    """What the check of the exercise called `name` says of any function. Nothing is printed, and nothing is kept."""
+    """Check any function by an exercise's check. Nothing is printed, and nothing is kept.
+
+    Args:
+        name: of the exercise.
+        function: what is checked, in place of the learner's.
+
+    Returns:
+        The `Verdict`: its status, message, and the name of the mistake.
+
+    Raises:
+        CourseError: if there is no exercise of that name.
+    """
     return find(name).judge(function)

@@ -42,7 +42,15 @@ class TaskDistribution(Protocol):
 
 
 def one_task(tasks: Task, index: int) -> Task:
-    """Task number `index` of a stack."""
+    """One task of a stack.
+
+    Args:
+        tasks: the stack.
+        index: which one, from 0.
+
+    Returns:
+        The task, without the dimension of the stack.
+    """
     return Task(
         Examples(tasks.support.x[index], tasks.support.y[index]),
         Examples(tasks.query.x[index], tasks.query.y[index]),
