@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..evaluation import half_width
 from .palette import INK, LEARNED, LOSS, QUIET, STAR, WEIGHT
-from .picture import Picture, house_style, new_figure, number
+from .picture import Picture, brief, house_style, new_figure
 
 START, MOMENTUM = 5.3, 0.9
 LENGTHS = (1, 10, 50, 200)
@@ -330,12 +330,12 @@ def _told_curve(curves: Curves, length: int) -> str:
     i = curves.lengths.index(length)
     smooth, rates = curves.smoothed[i], 10**curves.log_rates
     jump = curves.losses[i].diff().abs().max().item()
-    ends = [number(value.item()) for value in (rates[0], rates[-1], smooth[0], smooth[-1])]
+    ends = [brief(value.item()) for value in (rates[0], rates[-1], smooth[0], smooth[-1])]
     return (
         f"The {_measure(curves.meta_loss, length)} against the rate, from {ends[0]} to {ends[1]} (log scale): between "
-        f"two neighbors of {len(rates)} rates it changes by at most {number(jump)}. Smoothed with sigma "
-        f"{curves.sigma:g} it goes from {ends[2]} to {ends[3]} and is lowest, {number(round(smooth.min().item(), 3))}, "
-        f"at a rate of {number(rates[smooth.argmin()].item())}."
+        f"two neighbors of {len(rates)} rates it changes by at most {brief(jump)}. Smoothed with sigma "
+        f"{curves.sigma:g} it goes from {ends[2]} to {ends[3]} and is lowest, {brief(round(smooth.min().item(), 3))}, "
+        f"at a rate of {brief(rates[smooth.argmin()].item())}."
     )
 
 
@@ -343,7 +343,7 @@ def _told_arrows(arrows: Arrows) -> str:
     told = "; ".join(f"{name} {said(mean, half)}" for name, (mean, half) in arrows.estimates.items())
     wrong = ", ".join(astray(arrows)) or "none"
     return (
-        f"At the rate {10**arrows.log_rate:.3g} it is {number(arrows.loss)}, smoothed {number(arrows.smoothed)}. "
+        f"At the rate {10**arrows.log_rate:.3g} it is {brief(arrows.loss)}, smoothed {brief(arrows.smoothed)}. "
         f"Arrows show its slope per tenfold rate, with 95% intervals over {arrows.particles} pairs; what is truncated "
         f"has segments of K = {arrows.truncation} steps: {told}. A dashed line marks the slope of the smoothed curve, "
         f"{said(arrows.smoothed_slope)}. Pointing the other way: {wrong}."

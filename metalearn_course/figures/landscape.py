@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from ..update_rules import SGD, Params, unroll
 from .frames import _finite
 from .palette import INK, LEARNED, POOLED, QUIET, WEIGHT
-from .picture import Picture, house_style, new_figure, number
+from .picture import Picture, brief, house_style, new_figure
 
 Loss = Callable[[Params, Any], Tensor]
 Line = list[list[float]]  # points (n, 2)
@@ -225,7 +225,7 @@ def _mark(ax: Axes, name: str, at: tuple[float, float], value: float, side: int)
     ax.plot(*at, marker, markersize=size, markerfacecolor=inside, markeredgecolor=edge, markeredgewidth=1.6, zorder=6,
             label=name)  # fmt: skip
     ax.annotate(
-        number(value), at, xytext=(9 * side, 9 * side), textcoords="offset points", ha="left" if side > 0 else "right",
+        brief(value), at, xytext=(9 * side, 9 * side), textcoords="offset points", ha="left" if side > 0 else "right",
         va="center", color=color, fontsize=10.5, fontweight="bold", path_effects=_WHITE, zorder=9,
     )  # fmt: skip
 
@@ -250,14 +250,14 @@ def _told(frames: dict[str, Any], starts: dict[str, Any], at: int) -> str:
     steps = [
         f"From {name if name == 'this start' else 'the ' + name} {_said(record['at'])} one step leads to "
         + ", ".join(f"{_said(w)} on {NAMES[k]}" for k, w in enumerate(record["adapted"][at]))
-        + f"; the mean loss is {number(record['before'])} before and {number(record['after'][at])} after."
+        + f"; the mean loss is {brief(record['before'])} before and {brief(record['after'][at])} after."
         for name, record in starts.items()
     ]
     return (
         f"Two maps of the mean loss of {len(frames['tasks'])} tasks over the same starts (w1, w2), the darker the "
         f"higher, with contour lines. The tasks are lowest at {bottoms}. Before any step the mean loss is lowest at "
-        f"{_said(pooled['at'])}, {number(pooled['before'])}; after one gradient step with alpha {alpha:g} on each task "
-        f"it is lowest at {_said(learned['at'])}, {number(learned['after'][at])}. {' '.join(steps)}"
+        f"{_said(pooled['at'])}, {brief(pooled['before'])}; after one gradient step with alpha {alpha:g} on each task "
+        f"it is lowest at {_said(learned['at'])}, {brief(learned['after'][at])}. {' '.join(steps)}"
     )
 
 

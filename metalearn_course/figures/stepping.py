@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .palette import FAINT, INK
-from .picture import Picture, house_style, log_axis, new_figure, number
+from .picture import Picture, brief, house_style, log_axis, new_figure
 from .responses import Responses, step_frames
 
 PANELS = (1, 20, 80)
@@ -125,7 +125,7 @@ def _ending(ax: Axes, x: np.ndarray, mean: np.ndarray, color: str, high: float) 
 
 def _told(frames: dict[str, Any], shown: Sequence[int]) -> str:
     told, zero = [], int(np.abs(frames["places"]).argmin())
-    asked = ", ".join(number(frames["gradients"][i]) for i in (0, zero, -1))
+    asked = ", ".join(brief(frames["gradients"][i]) for i in (0, zero, -1))
     for k in shown:
         answers = []
         for rule in frames["rules"]:
@@ -150,4 +150,4 @@ def _losses_said(line: dict[str, Any], horizon: int) -> str:
 
 
 def _said(value: float | None) -> str:
-    return "not finite" if value is None else number(value)
+    return "not finite" if value is None else brief(value)
