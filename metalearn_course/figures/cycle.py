@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from ..studies.trainings import training_frames
 from ..update_rules import Trace
-from .frames import training_frames
 from .palette import INK, LOSS, QUIET, STAR, WEIGHT
 from .picture import BY_VALUE, WIDTH, Picture, blank_axes, brief, house_style, log_axis, new_figure
 

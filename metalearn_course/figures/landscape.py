@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.func import grad, hessian, vmap
 from torch.utils._pytree import tree_leaves
 
+from ..studies.plain import plain as _finite
 from ..update_rules import SGD, Params, unroll
-from .frames import _finite
 from .palette import INK, LEARNED, POOLED, QUIET, WEIGHT
 from .picture import Picture, brief, house_style, new_figure
 

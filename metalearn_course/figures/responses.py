@@ -15,10 +15,10 @@ from torch.utils._pytree import tree_map
 
 from ..evaluation import in_mode
 from ..meta_learners import TrainedBy
+from ..studies.plain import plain as _finite
 from ..tasks.task import Task, TaskDistribution, check_tasks
 from ..update_rules import Params, UpdateRule, unroll
 from ..update_rules.coordinates import flat, shaped
-from .frames import _finite
 from .palette import LEARNED, strokes
 
 SMALLEST = 1e-6

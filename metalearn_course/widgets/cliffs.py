@@ -9,7 +9,7 @@ import traitlets
 
 from ..figures import Picture, cliff_curves, cliffs, gradient_arrows
 from ..figures.cliff import LOG_RATES, MEASURES, SIGMA, TOP, Arrows, Curves, astray, limit, said
-from ..figures.frames import _finite
+from ..studies.plain import plain as _finite
 from .touchable import Touchable, script
 
 LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 140, 200)
