@@ -8,7 +8,7 @@ from typing import Any
 import traitlets
 
 from ..figures import Picture, landscape_frames, landscapes
-from ..figures.landscape import ALPHAS, Loss, from_start
+from ..studies.landscapes import ALPHAS, Loss, from_start
 from .touchable import Touchable, script
 
 
