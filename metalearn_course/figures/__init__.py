@@ -21,7 +21,7 @@ _HOME = {
     "plane": ["clusters"],
     "slots": ["memory"],
     "cliff": ["cliff_curves", "cliffs", "gradient_arrows"],
-    "responses": ["update_responses"],
+    ".studies.responses": ["update_responses"],
     "stepping": ["steps"],
     "ratios": ["generalization"],
     "landscape": ["landscapes"],
