@@ -8,8 +8,9 @@ import torch
 import traitlets
 
 from ..figures import Picture, cliff_curves, cliffs, gradient_arrows
-from ..figures.cliff import LOG_RATES, MEASURES, SIGMA, TOP, Arrows, Curves, astray, limit, said
-from ..studies.plain import plain as _finite
+from ..figures.cliff import MEASURES, TOP, limit, said
+from ..studies.cliffs import LOG_RATES, SIGMA, Arrows, CliffCurves, astray
+from ..studies.plain import plain
 from .touchable import Touchable, script
 
 LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 140, 200)
@@ -46,7 +47,7 @@ class Cliffs(Touchable):
         if not LOG_RATES[0] <= log_rate <= LOG_RATES[1]:
             raise ValueError(f"log_rate={log_rate} is not from {LOG_RATES[0]} to {LOG_RATES[1]}.")
         self._setting = {"truncation": truncation, "sigma": sigma, "particles": particles, "seed": seed}
-        self._curves: dict[str, Curves] = {}
+        self._curves: dict[str, CliffCurves] = {}
         self._known: dict[tuple[float, int, str], Arrows] = {}
         frames = {"lengths": list(LENGTHS), "ends": list(LOG_RATES), "top": TOP, "K": truncation, "sigma": sigma}
         super().__init__(frames=frames, at=LENGTHS.index(length), log_rate=float(log_rate), meta_loss=meta_loss)
@@ -77,16 +78,16 @@ class Cliffs(Touchable):
         self._draw()
         arrows = self._arrows()
         told = [
-            {"name": name, "mean": _number(mean), "half": _number(half), "said": said(mean, half)}
+            {"name": name, "mean": _plain(mean), "half": _plain(half), "said": said(mean, half)}
             for name, (mean, half) in arrows.estimates.items()
         ]
         self.arrows = {
             "log_rate": arrows.log_rate,
             "at": self.at,
             "meta_loss": arrows.meta_loss,
-            "loss": _number(arrows.loss),
-            "smoothed": _number(arrows.smoothed),
-            "slope": _number(arrows.smoothed_slope),
+            "loss": _plain(arrows.loss),
+            "smoothed": _plain(arrows.smoothed),
+            "slope": _plain(arrows.smoothed_slope),
             "slope_said": said(arrows.smoothed_slope),
             "limit": limit(arrows),
             "estimates": told,
@@ -94,5 +95,5 @@ class Cliffs(Touchable):
         }
 
 
-def _number(value: float) -> float | None:
-    return _finite(torch.tensor(value))
+def _plain(value: float) -> float | None:
+    return plain(torch.tensor(value))

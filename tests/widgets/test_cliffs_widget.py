@@ -74,9 +74,9 @@ def test_a_place_seen_before_is_remembered(widget: widgets.Cliffs) -> None:
 
 
 def test_it_opens_within_a_moment() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()  # of computing, whatever else the machine does
     widgets.Cliffs()
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_length_rate_and_measure_can_be_asked_for() -> None:
@@ -88,4 +88,4 @@ def test_length_rate_and_measure_can_be_asked_for() -> None:
     with pytest.raises(ValueError, match=r"log_rate=0\.1 is not from -3\.4 to -0\.9"):
         widgets.Cliffs(log_rate=0.1)
     with pytest.raises(traitlets.TraitError, match="meta_loss"):
-        widget.meta_loss = "mean"
+        widget.meta_loss = "sum"
