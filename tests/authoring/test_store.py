@@ -3,8 +3,7 @@ import pytest
 
 from metalearn_course._common.environment import CourseError
 from metalearn_course.authoring import store
-
-from .cells import code, markdown, notebook, write
+from tests.helpers.cells import code, markdown, notebook, write
 
 
 def test_a_full_disk_leaves_the_stored_lesson_whole_and_is_one_line(tmp_path, full_disk):

@@ -8,8 +8,7 @@ from metalearn_course.authoring.breakages import breakages
 from metalearn_course.authoring.proofs import WrittenAnswer
 from metalearn_course.classroom.mistakes import GENERIC
 from metalearn_course.classroom.register import find
-
-from .cells import check, markdown, solution, write
+from tests.helpers.cells import check, markdown, solution, write
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from metalearn_course.authoring.proofs import unsolved_problems
 from metalearn_course.authoring.running import under_nbclient, under_nbval
 from metalearn_course.authoring.schedule import Outcome, Proof, carry_out
 from metalearn_course.cli.own_notebooks import check_notebooks
-
-from .cells import check, code, markdown, solution, write
+from tests.helpers.cells import check, code, markdown, solution, write
 
 
 def test_loops_over_ranges_run_zero_times_and_others_run():

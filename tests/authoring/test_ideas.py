@@ -1,6 +1,5 @@
 from metalearn_course.authoring.ideas import IDEAS, coverage
-
-from .cells import markdown, write
+from tests.helpers.cells import markdown, write
 
 
 def test_an_idea_is_taught_when_each_of_its_lessons_tags_it(tmp_path):

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from typer.testing import CliRunner
@@ -11,14 +10,9 @@ from metalearn_course.classroom import machine as doctor
 from metalearn_course.classroom.machine import Finding
 from metalearn_course.cli import lab
 from metalearn_course.cli.main import app, main
+from tests.helpers.processes import fresh
 
 run = CliRunner().invoke
-
-
-@pytest.fixture(autouse=True)
-def learners_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("METALEARN_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 def metalearn(*arguments, **environment):
@@ -27,18 +21,19 @@ def metalearn(*arguments, **environment):
 
 
 def test_help_answers_at_once_and_without_torch():
+    """At once: in seconds of this process, whatever else the machine does; the best of three, if it needs them."""
     script = (
-        "import sys, metalearn_course.cli.main as cli\ntry:\n    cli.app(['--help'])\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'torch', 'numpy', 'matplotlib', 'IPython', 'nbclient', 'rich'} & sys.modules.keys()))"
+        "import sys, time, metalearn_course.cli.main as cli\n"
+        "try:\n    cli.app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'torch', 'numpy', 'matplotlib', 'IPython', 'nbclient', 'rich'} & sys.modules.keys()))\n"
+        "print(time.process_time())"
     )
-    times = []
     for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        times.append(time.perf_counter() - start)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "validate" in done.stdout
-    assert min(times) < 0.5
+        *help_, loaded, seconds = fresh(script).splitlines()
+        if float(seconds) < 0.5:
+            break
+    assert loaded == "[]" and any("validate" in line for line in help_)
+    assert float(seconds) < 0.5
 
 
 def test_start_copies_what_is_new_and_never_overwrites(learners_folder):

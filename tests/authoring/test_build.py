@@ -5,8 +5,7 @@ import pytest
 from metalearn_course._common.environment import CourseError
 from metalearn_course.authoring import build
 from metalearn_course.authoring.validate import validate_build
-
-from .cells import check, code, markdown, notebook, solution, write
+from tests.helpers.cells import check, code, markdown, notebook, solution, write
 
 ANSWER = """def double(x):
     \"\"\"Twice x.\"\"\"

@@ -15,17 +15,14 @@ from metalearn_course import (
     Backpropagation,
     EvolutionStrategies,
     LearnedRate,
-    LSTMOptimizer,
     MetaLearner,
     MetaLSTMGates,
     MLPOptimizer,
-    Momentum,
     Quadratics,
     Sinusoids,
     TrainedBy,
     Truncated,
     TruncatedES,
-    check_meta_learner,
     meta_train,
     mlp,
 )
@@ -33,22 +30,26 @@ from metalearn_course.meta_learners import segments
 from metalearn_course.tasks import summed_squares
 from metalearn_course.tasks.task import Examples, Task, one_task
 from metalearn_course.training.diagnosis import divergence_line
+from tests.helpers.tasks import waves64
+from tests.helpers.trainings import (
+    PHI,
+    Always,
+    Drift,
+    LearnedMomentum,
+    T,
+    drifting,
+    interval,
+    one_training,
+    one_weight,
+    phi_of,
+    small_network,
+    squared,
+    truncated_by_hand,
+)
 
-PHI, T = 0.3, 6
 
-
-class Drift(nn.Module):
-    """theta <- theta + phi: after t steps theta is t phi, whatever the gradient says."""
-
-    def __init__(self):
-        super().__init__()
-        self.phi = nn.Parameter(torch.tensor(PHI, dtype=torch.float64))
-
-    def init(self, params):
-        return ()
-
-    def update(self, params, grads, state, loss):
-        return {name: p + self.phi for name, p in params.items()}, state
+def waves(tasks=3):
+    return waves64(tasks, shots=4, queries=3)
 
 
 class DriftInMemory(Drift):
@@ -62,87 +63,12 @@ class DriftInMemory(Drift):
         return {name: s + 0 * params[name] for name, s in state.items()}, state
 
 
-def one_weight():
-    learner = nn.Linear(1, 1, bias=False).double()
-    nn.init.zeros_(learner.weight)
-    return learner
-
-
-def squared(tasks=1):
-    """The loss of theta is theta^2."""
-    one, zero = torch.ones(tasks, 1, 1, dtype=torch.float64), torch.zeros(tasks, 1, 1, dtype=torch.float64)
-    examples = Examples(one, zero)
-    return Task(examples, examples, torch.empty(tasks, 0, dtype=torch.int64))
-
-
-class Always:
-    """A distribution over tasks that has one."""
-
-    protocol = "theta squared"
-
-    def sample(self, tasks, generator):
-        return squared(tasks)
-
-
-def drifting(rule=None, **options):
-    return TrainedBy(one_weight(), rule or Drift(), T, loss=F.mse_loss, fresh_start=False, **options)
-
-
-def phi_of(meta_learner):
-    return {name: p for name, p in meta_learner.named_parameters() if p.requires_grad}
-
-
-def one_training(estimator, meta_learner, tasks):
-    """The sum of the gradients of all segments of one training."""
-    phi = phi_of(meta_learner)
-    s, total = estimator.init(meta_learner, tasks), None
-    for _ in range(estimator.period(meta_learner)):
-        grads, _, s = estimator.step(meta_learner, phi, tasks, s)
-        total = grads if total is None else {name: g + grads[name] for name, g in total.items()}
-    return total
-
-
-EXACT = sum(2 * t**2 * PHI for t in range(1, T + 1)) / T  # of the mean over t of (t phi)^2
-
-
-def truncated_by_hand(truncation):
-    """Where theta = t phi = (constant) + (steps since the cut) phi."""
-    return sum(2 * t * PHI * ((t - 1) % truncation + 1) for t in range(1, T + 1)) / T
-
-
-def test_backpropagation_through_a_training_is_exact():
-    torch.testing.assert_close(one_training(Backpropagation(), drifting(), squared())["rule.phi"].item(), EXACT)
-
-
 @pytest.mark.parametrize("rule", [Drift, DriftInMemory])
 @pytest.mark.parametrize("truncation", [1, 2, 3, 4, 6])
 def test_truncation_cuts_what_earlier_steps_did(rule, truncation):
     """Through the parameters and through the state; with 4 of 6 steps the last segment is shorter."""
     gradient = one_training(Truncated(truncation), drifting(rule()), squared())["rule.phi"].item()
     torch.testing.assert_close(gradient, truncated_by_hand(truncation))
-
-
-def small_network(rule=None, **options):
-    torch.manual_seed(0)
-    return TrainedBy(mlp(1, 4, 1), rule or LearnedMomentum(), 6, loss=F.mse_loss, **options).double()
-
-
-class LearnedMomentum(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.lr, self.beta = nn.Parameter(torch.tensor(0.05)), nn.Parameter(torch.tensor(0.7))
-
-    def init(self, params):
-        return Momentum(self.lr, self.beta).init(params)
-
-    def update(self, params, grads, state, loss):
-        return Momentum(self.lr, self.beta).update(params, grads, state, loss)
-
-
-def waves(tasks=3):
-    sampled = Sinusoids(shots=4, queries=3).sample(tasks, torch.Generator().manual_seed(0))
-    support, query = (Examples(e.x.double(), e.y.double()) for e in sampled[:2])
-    return sampled._replace(support=support, query=query)
 
 
 @pytest.mark.parametrize("meta_loss", ["mean", "last"])
@@ -166,29 +92,6 @@ def test_the_meta_gradient_equals_finite_differences_with_the_switch_off(batch):
             difference = (sides[0] - sides[1]) / 2e-6
             torch.testing.assert_close(grads[name].item(), difference, rtol=1e-6, atol=1e-9)
             assert abs(shortcut[name].item() - difference) > 1e-3 * abs(difference)
-
-
-def interval(estimates):
-    return estimates.mean().item(), 1.96 * estimates.std().item() / math.sqrt(len(estimates))
-
-
-def many(estimator, repeats=40):
-    torch.manual_seed(0)
-    meta_learner = drifting()
-    return torch.stack([one_training(estimator, meta_learner, squared())["rule.phi"] for _ in range(repeats)])
-
-
-@pytest.mark.parametrize("estimator", [EvolutionStrategies(0.1, 500), PES(2, 0.1, 500), PES(4, 0.1, 500)])
-def test_unbiased_on_a_quadratic(estimator):
-    """The meta-loss is quadratic in phi, so smoothing leaves its gradient as it is."""
-    mean, half = interval(many(estimator))
-    assert abs(mean - EXACT) < 1.5 * half and half < 0.05 * EXACT
-
-
-def test_truncated_es_is_biased_as_truncated_backpropagation_is():
-    mean, half = interval(many(TruncatedES(2, 0.1, 500)))
-    assert abs(mean - truncated_by_hand(2)) < 1.5 * half
-    assert EXACT - mean > 10 * half
 
 
 def test_antithetic_pairs_are_exact_on_a_line():
@@ -224,27 +127,6 @@ def test_evolution_strategies_take_any_meta_learner():
 def one_training_of(meta_learner, estimator):
     phi = dict(meta_learner.named_parameters())
     return estimator.step(meta_learner, phi, waves(), estimator.init(meta_learner, waves()))[0].values()
-
-
-@pytest.mark.parametrize("estimator", [Truncated(2), TruncatedES(2, 0.01, 3), PES(2, 0.01, 3)])
-def test_resumed_within_a_training_bit_for_bit(estimator, tmp_path):
-    """Two of three segments, then the rest from the file: particles, rule state and sums are in it."""
-    phi = []
-    for stops in ((5,), (2, 5)):
-        meta_learner = small_network().float()
-        for steps in stops:
-            meta_train(
-                meta_learner,
-                Sinusoids(),
-                steps,
-                meta_batch=2,
-                estimator=estimator,
-                checkpoint=tmp_path / f"{len(stops)}.pt",
-                progress=False,
-            )
-        phi.append([p.clone() for p in meta_learner.parameters()])
-    for one, two in zip(*phi, strict=True):
-        assert torch.equal(one, two)
 
 
 def test_a_checkpoint_of_another_truncation_is_refused(tmp_path):
@@ -335,20 +217,6 @@ def test_the_sum_of_perturbations_begins_again_with_every_training(trainings):
     for _ in range(3 * trainings):
         _, _, s = estimator.step(meta_learner, phi, squared(), s)
     assert s.accumulated["rule.phi"].std().item() == pytest.approx(0.1 * math.sqrt(3), rel=0.05)
-
-
-@pytest.mark.parametrize("estimator", [Truncated(2), TruncatedES(2, 1e-4, 4), PES(2, 1e-4, 4)])
-def test_a_training_keeps_its_tasks_to_its_end(estimator):
-    """Tasks of other steps are loss for a training under way: their y is 100."""
-    torch.manual_seed(0)
-    meta_learner = drifting()
-    phi, s = phi_of(meta_learner), estimator.init(meta_learner, squared())
-    other = squared()
-    other.query.y.add_(100)
-    for first in range(0, T, 2):
-        _, losses, s = estimator.step(meta_learner, phi, squared() if first == 0 else other, s)
-        by_hand = sum(((first + k) * PHI) ** 2 for k in (1, 2)) / 2
-        assert losses.item() == pytest.approx(by_hand, rel=1e-2)
 
 
 def test_mini_batches_go_on_across_segments():
@@ -569,11 +437,6 @@ def test_noise_is_not_the_problems_over_again():
     assert not drawn["W"].eq(drawn["z"]).any()
 
 
-def test_with_a_fixed_start_it_is_a_meta_learner_like_any_other(capsys):
-    check_meta_learner(lambda: TrainedBy(mlp(4, 5, 3), LSTMOptimizer(), 3, fresh_start=False, first_order=False))
-    assert capsys.readouterr().out == "TrainedBy passes check_meta_learner ✓\n"
-
-
 @pytest.mark.parametrize("estimator", [EvolutionStrategies(0.01, 3), TruncatedES(2, 0.01, 3), PES(2, 0.01, 3)])
 def test_both_of_a_pair_begin_from_the_same_fresh_weights(estimator):
     """A rule that does nothing: without a common start the losses of a pair would differ, and the estimate not be 0."""
@@ -601,8 +464,5 @@ def test_random_scaling_measures_each_weight_in_a_unit_of_its_own():
     for name, p in start.items():
         moved = after.params[name] * after.scales[name] - p
         torch.testing.assert_close(moved, runs.scales[name] ** 2 * (unscaled.params[name] - p))
-    torch.testing.assert_close(scaled.adapt(one(tasks)), plain.adapt(one(tasks)))  # in use there is no scaling
-
-
-def one(tasks):
-    return Examples(tasks.support.x[0], tasks.support.y[0])
+    support = one_task(tasks, 0).support
+    torch.testing.assert_close(scaled.adapt(support), plain.adapt(support))  # in use there is no scaling

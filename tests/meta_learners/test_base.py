@@ -15,7 +15,6 @@ from metalearn_course import (
     FineTuned,
     MetaLearner,
     NearestNeighbor,
-    Sinusoids,
     Task,
     conv4,
     linear,
@@ -24,32 +23,8 @@ from metalearn_course import (
 from metalearn_course.evaluation import evaluate, predictions
 from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task, stack_tasks
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
-def clusters(tasks=3, **options):
-    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
-
-
-def waves(tasks=3):
-    return Sinusoids(shots=5, queries=6).sample(tasks, torch.Generator().manual_seed(1))
-
-
-MEMBERS = {
-    "MAML": (lambda: MAML(mlp(4, 8, 3), steps=2, lr=0.1), clusters),
-    "first-order MAML": (lambda: MAML(mlp(4, 8, 3), steps=2, lr=0.1, first_order=True), clusters),
-    "MAML, regression": (lambda: MAML(mlp(1, 8, 1), steps=2, lr=0.1, loss=F.mse_loss), waves),
-    "FineTuned": (lambda: FineTuned(mlp(4, 8), steps=3, lr=0.1, features=8, classes=3), clusters),
-    "FineTuned, regression": (lambda: FineTuned(mlp(1, 8, 1), steps=3, loss=F.mse_loss), waves),
-    "NearestNeighbor": (NearestNeighbor, clusters),
-    "NearestNeighbor, embedded": (lambda: NearestNeighbor(mlp(4, 8)), clusters),
-}
-members = pytest.mark.parametrize("make, tasks", MEMBERS.values(), ids=MEMBERS)
-
+from tests.contract.registry import META_LEARNERS
+from tests.helpers.tasks import clusters, waves
 
 # --- MAML against algebra
 
@@ -178,42 +153,6 @@ def test_nearest_neighbor_freezes_its_own_copy_and_not_the_callers_network():
     assert all(p.requires_grad for p in embedding.parameters())
 
 
-# --- what every member has
-
-
-@members
-def test_vmapped_equals_looped(make, tasks):
-    method, stack = make(), tasks()
-    by_hand = []
-    for i in range(3):
-        support, query, _ = task = one_task(stack, i)
-        support, query = (Examples(method.embed(e.x), e.y) for e in (support, query))
-        with method.at_work(stack.classes.shape[-1]):
-            by_hand.append(method.objective(Task(support, query, task.classes)))
-    torch.testing.assert_close(method(stack), torch.stack(by_hand))
-
-
-@members
-def test_fit_on_raw_inputs_equals_the_stack(make, tasks):
-    method, stack = make(), tasks()
-    answers = predictions(method, stack)
-    for i in range(3):
-        task = one_task(stack, i)
-        torch.testing.assert_close(method.fit(task.support)(task.query.x), answers[i])
-
-
-@members
-def test_the_meta_gradient_under_vmap_equals_the_looped_one(make, tasks):
-    method, stack = make(), tasks()
-    phi = [p for p in method.parameters() if p.requires_grad]
-    if not phi:
-        assert isinstance(method, NearestNeighbor)
-        return
-    under_vmap = torch.autograd.grad(method(stack).mean(), phi)
-    looped = torch.autograd.grad(method([one_task(stack, i) for i in range(3)]).mean(), phi)
-    torch.testing.assert_close(under_vmap, looped, rtol=1e-4, atol=1e-6)
-
-
 def test_tasks_of_unequal_size_come_as_a_list():
     method = MAML(mlp(4, 8, 3), steps=2, lr=0.1)
     small, large = one_task(clusters(shots=1), 0), one_task(clusters(shots=5, queries=2), 1)
@@ -224,12 +163,12 @@ def test_tasks_of_unequal_size_come_as_a_list():
 ORDER = torch.tensor([2, 0, 1])
 
 
-@pytest.mark.parametrize("name", ["MAML", "FineTuned", "NearestNeighbor"])
+@pytest.mark.parametrize("name", ["MAML, kinks", "FineTuned", "NearestNeighbor"])
 def test_permuted_labels_permute_the_answers(name):
     """Label l becomes ORDER[l]. MAML's head is part of its start, so its rows move along; others have none."""
-    method, task = MEMBERS[name][0](), one_task(clusters(), 0)
+    method, task = META_LEARNERS[name](), one_task(clusters(), 0)
     before = method.fit(task.support)(task.query.x)
-    if name == "MAML":
+    if isinstance(method, MAML):
         head, rows = method.learner[-1], ORDER.argsort()
         with torch.no_grad():
             head.weight.copy_(head.weight[rows].clone())

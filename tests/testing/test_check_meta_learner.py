@@ -1,4 +1,4 @@
-"""check_meta_learner passes every member of the course, and each of its seven properties rejects what lacks it."""
+"""check_meta_learner rejects, by name, a method that lacks one of its properties."""
 
 import random
 
@@ -11,7 +11,6 @@ from metalearn_course import (
     MAML,
     SGD,
     Examples,
-    FineTuned,
     NearestNeighbor,
     Sinusoids,
     TrainedBy,
@@ -22,25 +21,6 @@ from metalearn_course import (
 from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import check_tasks
 from metalearn_course.testing import CheckError
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: MAML(mlp(4, 8, 3), steps=2, lr=0.1),
-        lambda: MAML(mlp(4, 8, 3), steps=2, lr=0.1, first_order=True),
-        lambda: MAML(mlp(1, 8, 1), loss=F.mse_loss),
-        lambda: FineTuned(mlp(4, 8), steps=3, lr=0.1, features=8, classes=3),
-        lambda: FineTuned(mlp(1, 8, 1), steps=3, loss=F.mse_loss),
-        NearestNeighbor,
-        lambda: NearestNeighbor(mlp(4, 8)),
-    ],
-)
-def test_every_member_passes(make, capsys):
-    name, before = type(make()).__name__, torch.get_rng_state()
-    check_meta_learner(make)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert capsys.readouterr().out == f"{name} passes check_meta_learner ✓\n"
 
 
 def test_it_takes_ones_own_tasks():

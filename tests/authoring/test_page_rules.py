@@ -1,8 +1,7 @@
 import pytest
 
 from metalearn_course.authoring import page_rules as guards
-
-from .cells import code, markdown, write
+from tests.helpers.cells import code, markdown, write
 
 PRINTED = [{"output_type": "stream", "name": "stdout", "text": "hello\n"}]
 
