@@ -87,7 +87,7 @@ _HOME = {
     "trained.rules": ["save_rule", "load_rule", "learned_rule"],
     "trained.meta_learners": ["pretrained", "shared_embedding"],
     "classroom.claims": ["claim"],
-    "testing": ["check_meta_learner"],
+    "testing": ["check_meta_learner", "check_update_rule"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -57,3 +57,12 @@ def full_disk(monkeypatch):
         monkeypatch.setattr(Path, "open", lambda *args, **options: disk.open(*args, **options))
 
     return fill
+
+
+@pytest.fixture
+def learners_folder(tmp_path, monkeypatch):
+    """A learner's folder for this test alone, which is not there yet; and nothing that a run of notebooks sets."""
+    monkeypatch.setenv("METALEARN_HOME", str(tmp_path / "home"))
+    for name in ("NBGRADER_EXECUTION", "METALEARN_CHECKS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"

@@ -33,12 +33,15 @@ class Divergences(NamedTuple):
         return cls(torch.tensor(0), torch.tensor(-1), torch.tensor(False))
 
     def and_those_of(self, outcomes: Outcomes) -> Divergences:
-        """These, and what diverged in one more step."""
-        steps = outcomes.stopped[outcomes.stopped >= 0]
-        if len(steps):
-            earliest = steps.min() if self.earliest < 0 else torch.minimum(self.earliest, steps.min())
-            self = self._replace(stopped=self.stopped + len(steps), earliest=earliest)
-        return self._replace(capped=self.capped | outcomes.capped.any())
+        """These, and what diverged in one more step; no `if` asks for a value, so that a meta-step can be vmapped."""
+        newly, never = outcomes.stopped >= 0, torch.iinfo(torch.int64).max
+        first = torch.where(newly, outcomes.stopped, never).min()
+        earliest = torch.minimum(first, torch.where(self.earliest < 0, never, self.earliest))
+        return Divergences(
+            self.stopped + newly.sum(),
+            torch.where(earliest == never, -1, earliest),
+            self.capped | outcomes.capped.any(),
+        )
 
 
 class Estimator(Protocol):

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from ..studies.trainings import training_frames
 from ..update_rules import Trace
-from .frames import training_frames
 from .palette import INK, LOSS, NOT_FINITE, QUIET, STAR, STAR_EDGE, WEIGHT
-from .picture import BY_VALUE, WIDTH, Picture, blank_axes, house_style, log_axis, new_figure, number
+from .picture import BY_VALUE, WIDTH, Picture, blank_axes, brief, house_style, log_axis, new_figure
 
 
 @house_style()
@@ -28,17 +28,17 @@ def training_cycle(trace: Trace, step: int, rate: float, names: Sequence[str] | 
     grid = fig.add_gridspec(1, 2, width_ratios=[1.2, 1])
     ax = blank_axes(fig, 10, 7.6, grid[0])
     value = frames["loss"][step]
-    shown = "not finite" if value is None else number(value)
+    shown = "not finite" if value is None else brief(value)
     _draw_cycle(ax, frames["weights"][step], frames["scale"], shown, rate, f"batch {step + 1}")
     losses = np.array([np.nan if v is None else v for v in frames["loss"]])
     _draw_losses(fig.add_subplot(grid[1]), losses, step)
-    ending = "it diverges" if frames["diverged"] else f"at the last step {number(losses[-1])}"
+    ending = "it diverges" if frames["diverged"] else f"at the last step {brief(losses[-1])}"
     return Picture(
         fig,
         f"The training cycle at step {step} of {total - 1}. A batch enters the model M, drawn as "
         f"{len(frames['weights'][step])} of its {frames['weight_count']} weights, squares colored by value. M "
         f"predicts; the loss L measures {shown}; the optimizer O, with one star, the rate {rate:g}, updates M. Beside "
-        f"it the loss against the step, log scale: at first {number(losses[0])}, at this step {shown}, {ending}.",
+        f"it the loss against the step, log scale: at first {brief(losses[0])}, at this step {shown}, {ending}.",
     )
 
 

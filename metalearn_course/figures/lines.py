@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import Evaluation
 from .palette import INK, QUIET, WEIGHT, strokes
-from .picture import Picture, house_style, log_axis, new_figure, number, title_and_key
+from .picture import Picture, brief, house_style, log_axis, new_figure, title_and_key
 
 
 @house_style()
@@ -41,10 +41,10 @@ def curves(
     for label, level in (marks or {}).items():
         ax.axhline(level, color=QUIET, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
         ax.annotate(
-            f"{label} {number(level)}", (1, level), xycoords=("axes fraction", "data"), xytext=(4, 0),
+            f"{label} {brief(level)}", (1, level), xycoords=("axes fraction", "data"), xytext=(4, 0),
             textcoords="offset points", va="center", fontsize=8.5, color=QUIET,
         )  # fmt: skip
-        told.append(f"a dotted line marks {label} at {number(level)}")
+        told.append(f"a dotted line marks {label} at {brief(level)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     ax.grid(True)
     for axis, is_log in ((ax.xaxis, logx), (ax.yaxis, logy)):
@@ -85,7 +85,7 @@ def comparison(
     ax.grid(True, axis="x")
     ax.margins(x=0.12)
     told = [f"{name} {mean:.3f} ± {interval:.3f}" for name, (mean, interval) in pairs.items()]
-    told += [f"a dotted line at {(label + ' ' + number(level)).strip()}" for label, level in named.items()]
+    told += [f"a dotted line at {(label + ' ' + brief(level)).strip()}" for label, level in named.items()]
     return Picture(fig, f"{xlabel}, a dot with its 95% interval for each method: {'; '.join(told)}.")
 
 
@@ -108,6 +108,6 @@ def _told(label: str, x: np.ndarray, y: np.ndarray) -> str:
     if not len(y):
         return f"{label} has no finite value"
     low = int(y.argmin())
-    ends = f"{label} goes from {number(y[0])} at {number(x[0])} to {number(y[-1])} at {number(x[-1])}"
+    ends = f"{label} goes from {brief(y[0])} at {brief(x[0])} to {brief(y[-1])} at {brief(x[-1])}"
     inside = 0 < low < len(y) - 1 and not math.isclose(y[low], min(y[0], y[-1]), rel_tol=0.02)
-    return ends + (f", lowest {number(y[low])} at {number(x[low])}" if inside else "")
+    return ends + (f", lowest {brief(y[low])} at {brief(x[low])}" if inside else "")

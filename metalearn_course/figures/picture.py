@@ -137,7 +137,7 @@ def blank_axes(fig: Figure, width: float, height: float, place: Any = 111) -> Ax
     return ax
 
 
-def number(value: float) -> str:
+def brief(value: float) -> str:
     """A number as alt text and labels say it: three significant digits."""
     return f"{value:.3g}"
 

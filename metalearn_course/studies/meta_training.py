@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ..update_rules import Params, Trace, UpdateRule, unroll
 from .meta_words import WRITTEN, moments
+from .plain import plain
 
 MOST_STEPS = 3
 SQUARES = 8
@@ -102,10 +102,7 @@ def _flat(params: dict[Any, Tensor]) -> Tensor:
 
 
 def _plain(values: Tensor) -> Any:
-    """Nested lists of numbers; None for what JSON cannot say."""
-    if values.ndim:
-        return [_plain(value) for value in values]
-    return float(f"{values.item():.8g}") if math.isfinite(values.item()) else None
+    return plain(values, digits=8)
 
 
 def _close(a: Tensor, b: Tensor) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
+import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,50 +21,80 @@ from ..tasks.sinusoids import Sinusoids
 from ..tasks.task import Examples, Task, TaskDistribution, one_task
 from ..training import meta_train
 from ..update_rules import Params
+from .checks import Check, CheckError, expect_equal, named
 
-
-class CheckError(AssertionError):
-    """A property that every meta-learner has, and this one lacks."""
+Make = Callable[[], MetaLearner]
 
 
 @torch.random.fork_rng(devices=[])
-def check_meta_learner(make: Callable[[], MetaLearner], tasks: TaskDistribution | None = None) -> None:
-    """Test a meta-learner, made anew by each call of `make()`; raise CheckError with the first property it lacks.
-
-    It has to take the inputs of `tasks`. By default these are 3-way clusters of 4-dimensional points, or sinusoids
-    for a meta-learner whose loss is F.mse_loss.
+def check_meta_learner(make: Make, tasks: TaskDistribution | None = None) -> None:
+    """Test a meta-learner, made anew by calls of `make()`; raise CheckError with the first property it lacks.
 
     1. vmap over a stack equals a loop over its tasks.   2. `fit` on raw inputs equals the stack.
     3. The same seed gives the same result.              4. An answer does not depend on the order of the queries.
     5. The meta-gradient equals finite differences,      6. A resumed training continues bit for bit.
-       unless `exact_gradient` says that it is not to.
+       unless `exact_gradient` is False.
     7. The order of the support set changes the answers if, and only if, `order_matters` says so.
+
+    `meta_learner_checks` gives them one by one.
+
+    Args:
+        make: makes the meta-learner, the same whenever it is called after the same seed.
+        tasks: whose inputs it takes; by default 3-way clusters of 4-dimensional points, or sinusoids for a meta-learner
+            whose loss is F.mse_loss.
+
+    Raises:
+        CheckError: with the first property that it lacks.
+    """
+    for check in meta_learner_checks(make, tasks):
+        check.run()
+    say(f"{type(make()).__name__} passes check_meta_learner ✓")
+
+
+@torch.random.fork_rng(devices=[])
+def meta_learner_checks(make: Make, tasks: TaskDistribution | None = None) -> list[Check]:
+    """The checks that concern this meta-learner, named, in the order of `check_meta_learner`.
+
+    To make each of them a test of its own:
+
+        @pytest.mark.parametrize("check", meta_learner_checks(make), ids=lambda check: check.name)
+        def test_my_method(check):
+            check.run()
+
+    Args:
+        make: as in `check_meta_learner`.
+        tasks: as in `check_meta_learner`.
+
+    Returns:
+        A `Check` for each property.
     """
     torch.manual_seed(0)
     meta_learner = make()
     if tasks is None:
         tasks = Sinusoids(shots=5, queries=6) if meta_learner.loss is F.mse_loss else PointClouds()
-    stack = tasks.sample(3, torch.Generator().manual_seed(0))
-    meta_learner.eval()
-    _vmap_equals_loop(meta_learner, stack)
-    _fit_equals_stack(meta_learner, stack)
-    _order_of_queries(meta_learner, stack)
-    _order_of_support(meta_learner, stack)
-    _same_seed_same_result(make, tasks)
+    on_a_stack = [
+        same_loss_whatever_is_drawn,
+        vmap_equals_the_loop,
+        fit_equals_the_stack,
+        order_of_queries_does_not_matter,
+        order_of_support_matters_as_declared,
+    ]
+    checks = [named(check, make, tasks) for check in [*on_a_stack, same_seed_same_result]]
     if any(p.requires_grad for p in meta_learner.parameters()):
-        _meta_gradient(meta_learner, stack)
-        _resume(make, tasks)
-    say(f"{type(meta_learner).__name__} passes check_meta_learner ✓")
+        if meta_learner.exact_gradient:
+            checks.append(named(meta_gradient_equals_finite_differences, make, tasks))
+        checks.append(named(resumed_training_continues_bit_for_bit, make, tasks))
+    return checks
 
 
-def _vmap_equals_loop(meta_learner: MetaLearner, stack: Task) -> None:
-    singles = [one_task(stack, i) for i in range(len(stack.classes))]
-    _not_random(meta_learner, stack)
-    _equal(meta_learner(stack), meta_learner(singles), "the objective under vmap", "a loop over the tasks")
+def _made(make: Make, tasks: TaskDistribution) -> tuple[MetaLearner, Task]:
+    """A meta-learner as it answers, and three tasks for it."""
+    return make().eval(), tasks.sample(3, torch.Generator().manual_seed(0))
 
 
-def _not_random(meta_learner: MetaLearner, stack: Task) -> None:
+def same_loss_whatever_is_drawn(make: Make, tasks: TaskDistribution) -> None:
     """What draws numbers, even in eval mode, draws others in a loop than under vmap."""
+    meta_learner, stack = _made(make, tasks)
     losses = []
     for seed in (0, 1):
         torch.manual_seed(seed)
@@ -75,17 +106,28 @@ def _not_random(meta_learner: MetaLearner, stack: Task) -> None:
         )
 
 
-def _fit_equals_stack(meta_learner: MetaLearner, stack: Task) -> None:
+def vmap_equals_the_loop(make: Make, tasks: TaskDistribution) -> None:
+    """The objective of a stack is that of its tasks, one by one."""
+    meta_learner, stack = _made(make, tasks)
+    singles = [one_task(stack, i) for i in range(len(stack.classes))]
+    expect_equal(meta_learner(stack), meta_learner(singles), "the objective under vmap", "a loop over the tasks")
+
+
+def fit_equals_the_stack(make: Make, tasks: TaskDistribution) -> None:
+    """The answers of `fit` to raw inputs are those for the stack."""
+    meta_learner, stack = _made(make, tasks)
     answers = predictions(meta_learner, stack)
     for i in range(len(answers)):
         task = one_task(stack, i)
-        _equal(meta_learner.fit(task.support)(task.query.x), answers[i], f"fit on task {i}", "the stack")
+        expect_equal(meta_learner.fit(task.support)(task.query.x), answers[i], f"fit on task {i}", "the stack")
 
 
-def _order_of_queries(meta_learner: MetaLearner, stack: Task) -> None:
+def order_of_queries_does_not_matter(make: Make, tasks: TaskDistribution) -> None:
+    """Queries in reverse order get the same answers, in reverse order."""
+    meta_learner, stack = _made(make, tasks)
     task = one_task(stack, 0)
     predictor, backwards = meta_learner.fit(task.support), torch.arange(len(task.query.x)).flip(0)
-    _equal(
+    expect_equal(
         predictor(task.query.x[backwards]),
         predictor(task.query.x)[backwards],
         "the answers to reversed queries",
@@ -93,18 +135,21 @@ def _order_of_queries(meta_learner: MetaLearner, stack: Task) -> None:
     )
 
 
-def _order_of_support(meta_learner: MetaLearner, stack: Task) -> None:
+def order_of_support_matters_as_declared(make: Make, tasks: TaskDistribution) -> None:
+    """A support set in reverse order gives other answers if, and only if, `order_matters` says so."""
+    meta_learner, stack = _made(make, tasks)
     x, y = stack.support
     before = predictions(meta_learner, stack)
     after = predictions(meta_learner, stack._replace(support=Examples(x.flip(1), y.flip(1))))
     if not meta_learner.order_matters:
-        _equal(after, before, "the answers after a reversed support set", "those before")
+        expect_equal(after, before, "the answers after a reversed support set", "those before")
     elif torch.allclose(after, before, rtol=1e-5, atol=1e-7):
         name = type(meta_learner).__name__
         raise CheckError(f"{name} has order_matters = True; its answers stay the same in reverse order.")
 
 
-def _same_seed_same_result(make: Callable[[], MetaLearner], tasks: TaskDistribution) -> None:
+def same_seed_same_result(make: Make, tasks: TaskDistribution) -> None:
+    """Two trainings and evaluations from one seed agree bit for bit."""
     results = []
     for _ in range(2):
         torch.manual_seed(0)
@@ -117,15 +162,14 @@ def _same_seed_same_result(make: Callable[[], MetaLearner], tasks: TaskDistribut
         raise CheckError(f"Two runs with the same seed differ: {results[0].tolist()} and {results[1].tolist()}.")
 
 
-def _meta_gradient(meta_learner: MetaLearner, stack: Task) -> None:
-    """Along one random direction, in float64; who says that `exact_gradient` is not meant, is exempt."""
-    if not meta_learner.exact_gradient:
-        return
-    exact = copy.deepcopy(meta_learner).double()
+def meta_gradient_equals_finite_differences(make: Make, tasks: TaskDistribution) -> None:
+    """Along one random direction, in float64."""
+    meta_learner, stack = _made(make, tasks)
+    exact = meta_learner.double()
     support, query = (Examples(e.x.double(), e.y.double() if e.y.is_floating_point() else e.y) for e in stack[:2])
-    tasks = Task(support, query, stack.classes)
+    stack = Task(support, query, stack.classes)
     phi: Params = {name: p for name, p in exact.named_parameters() if p.requires_grad}
-    grads, _, _ = Backpropagation().step(exact, phi, tasks, ())
+    grads, _, _ = Backpropagation().step(exact, phi, stack, ())
     generator = torch.Generator().manual_seed(0)
     direction = {k: torch.randn(p.shape, generator=generator, dtype=p.dtype) for k, p in phi.items()}
     by_gradient = sum((grads[k] * direction[k]).sum() for k in phi)
@@ -133,13 +177,14 @@ def _meta_gradient(meta_learner: MetaLearner, stack: Task) -> None:
     def loss_at(distance: float) -> Tensor:
         with torch.no_grad():
             moved = {k: p + distance * direction[k] for k, p in phi.items()}
-            return torch.func.functional_call(exact, moved, (tasks,)).mean()
+            return torch.func.functional_call(exact, moved, (stack,)).mean()
 
     by_difference = (loss_at(1e-7) - loss_at(-1e-7)) / 2e-7
-    _equal(torch.as_tensor(by_gradient), by_difference, "the meta-gradient", "finite differences", tolerance=1e-4)
+    expect_equal(torch.as_tensor(by_gradient), by_difference, "the meta-gradient", "finite differences")
 
 
-def _resume(make: Callable[[], MetaLearner], tasks: TaskDistribution) -> None:
+def resumed_training_continues_bit_for_bit(make: Make, tasks: TaskDistribution) -> None:
+    """Four steps in one run end where two and two do, from a checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.pt"
         runs = []
@@ -155,16 +200,5 @@ def _resume(make: Callable[[], MetaLearner], tasks: TaskDistribution) -> None:
 
 
 def _train(meta_learner: MetaLearner, tasks: TaskDistribution, steps: int, checkpoint: Path | None = None) -> None:
-    import contextlib
-    import io
-
     with contextlib.redirect_stdout(io.StringIO()):
         meta_train(meta_learner, tasks, steps, meta_batch=3, checkpoint=checkpoint, progress=False)
-
-
-def _equal(got: Tensor, want: Tensor, what: str, other: str, tolerance: float = 1e-4) -> None:
-    if got.shape != want.shape:
-        raise CheckError(f"{what} has shape {tuple(got.shape)}; {other} has {tuple(want.shape)}.")
-    if not torch.allclose(got, want, rtol=tolerance, atol=tolerance * 0.1):
-        worst = (got - want).abs().max().item()
-        raise CheckError(f"{what} and {other} differ by up to {worst:.2g}; they should be equal.")

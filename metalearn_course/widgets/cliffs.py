@@ -8,25 +8,11 @@ import torch
 import traitlets
 
 from ..figures import Picture, cliff_curves, cliffs, gradient_arrows
-from ..figures.cliff import (
-    LOG_RATES,
-    MEASURES,
-    SIGMA,
-    TOP,
-    Arrows,
-    Curves,
-    arrow_end,
-    arrow_label,
-    arrow_look,
-    astray,
-    heading,
-    limit,
-    measure,
-    said,
-)
-from ..figures.frames import _finite
+from ..figures.cliff import MEASURES, TOP, arrow_end, arrow_label, arrow_look, heading, limit, measure, said
 from ..figures.palette import on_screen
-from ..figures.picture import number
+from ..figures.picture import brief
+from ..studies.cliffs import LOG_RATES, SIGMA, Arrows, CliffCurves, astray
+from ..studies.plain import plain
 from .touchable import Touchable, script
 
 LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 140, 200)
@@ -69,7 +55,7 @@ class Cliffs(Touchable):
         if not LOG_RATES[0] <= log_rate <= LOG_RATES[1]:
             raise ValueError(f"log_rate={log_rate} is not from {LOG_RATES[0]} to {LOG_RATES[1]}.")
         self._setting = {"truncation": truncation, "sigma": sigma, "particles": particles, "seed": seed}
-        self._curves: dict[str, Curves] = {}
+        self._curves: dict[str, CliffCurves] = {}
         self._known: dict[tuple[float, int, str], Arrows] = {}
         frames = {"lengths": list(LENGTHS), "ends": list(LOG_RATES), "top": TOP, "sigma": sigma, "measures": _MEASURED}
         super().__init__(frames=frames, at=LENGTHS.index(length), log_rate=float(log_rate), meta_loss=meta_loss)
@@ -106,7 +92,7 @@ class Cliffs(Touchable):
             "log_rate": arrows.log_rate,
             "at": self.at,
             "meta_loss": arrows.meta_loss,
-            "slope": _number(arrows.smoothed_slope),
+            "slope": _plain(arrows.smoothed_slope),
             "limit": reach,
             "estimates": told,
             "title": heading(arrows),
@@ -117,18 +103,18 @@ class Cliffs(Touchable):
 def _told(name: str, mean: float, half: float, reach: float) -> dict[str, Any]:
     """One arrow: what it estimates, where it ends, what is written at it, its color on a screen and its dash."""
     color, dashed = arrow_look(name)
-    numbers = {"mean": _number(mean), "half": _number(half), "end": _number(arrow_end(mean, reach))}
+    numbers = {"mean": _plain(mean), "half": _plain(half), "end": _plain(arrow_end(mean, reach))}
     looks = {"screen": on_screen(color), "dashed": dashed}
     return {"name": name, "label": arrow_label(name, mean, half, reach)} | numbers | looks
 
 
 def _status(arrows: Arrows) -> str:
     return (
-        f"At α = {10**arrows.log_rate:.2g} the {measure(arrows.meta_loss, arrows.length)} is {number(arrows.loss)}, "
-        f"smoothed {number(arrows.smoothed)}, with a slope of {said(arrows.smoothed_slope)}. "
+        f"At α = {10**arrows.log_rate:.2g} the {measure(arrows.meta_loss, arrows.length)} is {brief(arrows.loss)}, "
+        f"smoothed {brief(arrows.smoothed)}, with a slope of {said(arrows.smoothed_slope)}. "
         f"Pointing the other way: {', '.join(astray(arrows)) or 'none'}."
     )
 
 
-def _number(value: float) -> float | None:
-    return _finite(torch.tensor(value))
+def _plain(value: float) -> float | None:
+    return plain(torch.tensor(value))

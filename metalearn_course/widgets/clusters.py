@@ -9,8 +9,8 @@ import traitlets
 from torch import Tensor
 
 from ..figures import Picture, cluster_frames, clusters
-from ..figures.plane import reach
 from ..meta_learners import Prototypical
+from ..studies.clusters import reach
 from ..tasks.task import Task
 from .touchable import Labeled, data_uri, script
 

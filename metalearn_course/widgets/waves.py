@@ -10,8 +10,8 @@ import traitlets
 from torch import Tensor
 
 from ..figures import Picture, two_starts, two_starts_frames
-from ..figures.frames import GRID, INNER_STEPS
 from ..meta_learners import MAML, FineTuned
+from ..studies.starts import GRID, INNER_STEPS
 from ..tasks import Examples, Sinusoids
 from .touchable import Touchable, script
 

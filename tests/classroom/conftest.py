@@ -2,9 +2,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def learners_folder(tmp_path, monkeypatch):
+def _folder_of_its_own(learners_folder):
     """Every test has a learner's folder of its own."""
-    monkeypatch.setenv("METALEARN_HOME", str(tmp_path / "home"))
-    for name in ("NBGRADER_EXECUTION", "METALEARN_CHECKS"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "home"

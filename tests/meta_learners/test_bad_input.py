@@ -20,36 +20,11 @@ from metalearn_course import (
     Task,
     conv4,
     conv_strided,
-    mlp,
 )
 from metalearn_course.learners import whitened
 from metalearn_course.meta_learners.memory_augmented import read_weights
+from tests.contract.registry import COMPARE, READ
 
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
-def maps():
-    """An encoder of points (n, 4) to feature maps (n, 6, 3, 3), for Relation."""
-    return nn.Sequential(nn.Linear(4, 54), nn.Unflatten(1, (6, 3, 3)))
-
-
-COMPARE = {
-    "Siamese": lambda: Siamese(mlp(4, 8), features=8),
-    "Siamese, contrastive": lambda: Siamese(mlp(4, 8), features=8, contrastive=True),
-    "Matching": lambda: Matching(mlp(4, 8)),
-    "Prototypical": lambda: Prototypical(mlp(4, 8)),
-    "Prototypical, euclidean": lambda: Prototypical(mlp(4, 8), "euclidean"),
-    "Prototypical, cosine": lambda: Prototypical(mlp(4, 8), "cosine"),
-    "Relation": lambda: Relation(maps(), channels=6, hidden=8),
-}
-READ = {
-    "LSTMReader": lambda: LSTMReader(4, 3, hidden=16),
-    "MemoryAugmented": lambda: MemoryAugmented(4, 3, slots=6, width=8, hidden=16),
-    "SNAIL": lambda: SNAIL(4, 3, width=16),
-}
 OF_FEATURES = READ | {"MetaNetworks": lambda: MetaNetworks(4, 3, hidden=8)}
 CLASSIFY = COMPARE | OF_FEATURES
 EVERY = CLASSIFY | {"NeuralProcess": lambda: NeuralProcess(4, 1, width=8)}

@@ -18,7 +18,6 @@ from metalearn_course import (
     Relation,
     Siamese,
     Task,
-    check_meta_learner,
     conv_strided,
     mlp,
 )
@@ -26,59 +25,13 @@ from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.prototypical import linear_classifier
 from metalearn_course.meta_learners.relation import pairs, squared_error
 from metalearn_course.tasks.point_clouds import PointClouds
-from metalearn_course.tasks.task import one_task
+from tests.contract.registry import COMPARE as METHODS
+from tests.helpers.tasks import clusters, one
 
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
-def clusters(tasks=3, **options):
-    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
-
-
-def one(**options):
-    return one_task(clusters(1, **options), 0)
-
-
-def maps():
-    """An encoder of points (n, 4) to feature maps (n, 6, 3, 3), for Relation."""
-    return nn.Sequential(nn.Linear(4, 54), nn.Unflatten(1, (6, 3, 3)))
-
-
-METHODS = {
-    "Siamese": lambda: Siamese(mlp(4, 8), features=8),
-    "Siamese, contrastive": lambda: Siamese(mlp(4, 8), features=8, contrastive=True),
-    "Matching": lambda: Matching(mlp(4, 8)),
-    "Prototypical": lambda: Prototypical(mlp(4, 8)),
-    "Prototypical, euclidean": lambda: Prototypical(mlp(4, 8), "euclidean"),
-    "Prototypical, cosine": lambda: Prototypical(mlp(4, 8), "cosine"),
-    "Relation": lambda: Relation(maps(), channels=6, hidden=8),
-}
 methods = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 
 
 # --- what all of them have
-
-
-@methods
-def test_every_method_passes_check_meta_learner(make, capsys):
-    check_meta_learner(make)
-    assert capsys.readouterr().out.endswith("passes check_meta_learner ✓\n")
-
-
-@methods
-def test_vmapped_equals_looped(make):
-    """The loop is written out here, with neither `fit` nor `over_tasks`."""
-    method, stack = make(), clusters()
-    answers, losses = predictions(method, stack), method(stack)
-    for i in range(3):
-        task = one_task(stack, i)
-        support, query = (Examples(method.embed(e.x), e.y) for e in task[:2])
-        with method.at_work(len(task.classes)):
-            torch.testing.assert_close(method.predict(method.adapt(support), query.x), answers[i])
-            torch.testing.assert_close(method.objective(Task(support, query, task.classes)), losses[i])
 
 
 @methods

@@ -2,16 +2,13 @@
 
 import pytest
 import torch
-from test_start import clusters, flat, gradient, net
 from torch.func import functional_call
 
 from metalearn_course import MAML, MetaLSTM, MetaSGD
 from metalearn_course.evaluation import predictions
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
+from tests.helpers.gradients import flat, gradient
+from tests.helpers.nets import net
+from tests.helpers.tasks import clusters64 as clusters
 
 
 @pytest.mark.parametrize("steps", [1, 4])

@@ -16,29 +16,15 @@ from metalearn_course import (
     Reader,
     Task,
     accuracy,
-    check_meta_learner,
     evaluate,
     meta_train,
 )
-from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.lstm_reader import lstm_cell, lstm_gates
 from metalearn_course.meta_learners.memory_augmented import read_weights, write_memory
 from metalearn_course.meta_learners.snail import Attention, Convolution
 from metalearn_course.tasks.point_clouds import PointClouds
-from metalearn_course.tasks.task import one_task
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
-def clusters(tasks=3, **options):
-    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
-
-
-def one(**options):
-    return one_task(clusters(1, **options), 0)
+from tests.contract.registry import READ as READERS
+from tests.helpers.tasks import one
 
 
 class Shuffled:
@@ -55,32 +41,10 @@ class Shuffled:
         return Task(*parts, stack.classes)
 
 
-READERS = {
-    "LSTMReader": lambda: LSTMReader(4, 3, hidden=16),
-    "MemoryAugmented": lambda: MemoryAugmented(4, 3, slots=6, width=8, hidden=16),
-    "SNAIL": lambda: SNAIL(4, 3, width=16),
-}
 readers = pytest.mark.parametrize("make", READERS.values(), ids=READERS)
 
 
 # --- what all of them have
-
-
-@readers
-def test_every_reader_passes_check_meta_learner(make, capsys):
-    check_meta_learner(make)
-    assert capsys.readouterr().out.endswith("passes check_meta_learner ✓\n")
-
-
-@readers
-def test_vmapped_equals_looped(make):
-    """The loop is written out here, with neither `fit` nor `over_tasks`."""
-    reader, stack = make(), clusters()
-    answers, losses = predictions(reader, stack), reader(stack)
-    for i in range(3):
-        task = one_task(stack, i)
-        torch.testing.assert_close(reader.predict(reader.adapt(task.support), task.query.x), answers[i])
-        torch.testing.assert_close(reader.objective(task), losses[i])
 
 
 @readers

@@ -12,29 +12,14 @@ from metalearn_course import (
     Examples,
     MetaNetworks,
     NeuralProcess,
-    Sinusoids,
     Task,
-    check_meta_learner,
     evaluate,
     meta_train,
 )
-from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.meta_networks import FastWeights
 from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
-def waves(tasks=3, **options):
-    return Sinusoids(**{"shots": 5, "queries": 6, **options}).sample(tasks, torch.Generator().manual_seed(1))
-
-
-def clusters(tasks=3, **options):
-    return PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1))
+from tests.helpers.tasks import clusters, waves
 
 
 def process():
@@ -50,24 +35,6 @@ methods = pytest.mark.parametrize(("make", "tasks"), METHODS.values(), ids=METHO
 
 
 # --- what both have
-
-
-@methods
-def test_both_pass_check_meta_learner(make, tasks, capsys):
-    check_meta_learner(make)
-    assert capsys.readouterr().out.endswith("passes check_meta_learner ✓\n")
-
-
-@methods
-def test_vmapped_equals_looped(make, tasks):
-    """The loop is written out here, with neither `fit` nor `over_tasks`."""
-    method, stack = make(), tasks()
-    answers, losses = predictions(method, stack), method(stack)
-    for i in range(3):
-        task = one_task(stack, i)
-        with method.at_work(len(task.classes)):
-            torch.testing.assert_close(method.predict(method.adapt(task.support), task.query.x), answers[i])
-            torch.testing.assert_close(method.objective(task), losses[i])
 
 
 @methods

@@ -23,13 +23,10 @@ from metalearn_course import (
     ImplicitMAML,
     MAMLPlusPlus,
     Matching,
-    MetaLSTM,
-    MetaSGD,
     Reptile,
     Sinusoids,
     Task,
     ZeroHeadMAML,
-    check_meta_learner,
     compare,
     conv4,
     evaluate,
@@ -42,44 +39,10 @@ from metalearn_course.evaluation import predictions
 from metalearn_course.meta_learners.implicit_maml import conjugate_gradient
 from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
-def doubled(stack):
-    support, query = (Examples(e.x.double(), e.y.double() if e.y.is_floating_point() else e.y) for e in stack[:2])
-    return Task(support, query, stack.classes)
-
-
-def clusters(tasks=3, **options):
-    return doubled(PointClouds(**options).sample(tasks, torch.Generator().manual_seed(1)))
-
-
-def waves(tasks=3, **options):
-    return doubled(Sinusoids(**{"shots": 5, "queries": 6, **options}).sample(tasks, torch.Generator().manual_seed(1)))
-
-
-def net():
-    """Smooth, so that finite differences and minima are well defined."""
-    return mlp(4, 5, 3, activation=nn.Tanh).double()
-
-
-def wave_net():
-    return mlp(1, 6, 1, activation=nn.Tanh).double()
-
-
-def gradient(meta_learner, tasks):
-    """The meta-gradient by name, zeros where there is none."""
-    phi = dict(meta_learner.named_parameters())
-    loss = meta_learner(tasks).mean()
-    return dict(zip(phi, torch.autograd.grad(loss, [*phi.values()], materialize_grads=True), strict=True))
-
-
-def flat(tensors):
-    return torch.cat([t.flatten() for t in (tensors.values() if isinstance(tensors, dict) else tensors)])
+from tests.helpers.gradients import flat, gradient
+from tests.helpers.nets import net, wave_net
+from tests.helpers.tasks import clusters64 as clusters
+from tests.helpers.tasks import waves64 as waves
 
 
 def by_torch_optim(learner, support, steps, loss=F.cross_entropy, only="", make=torch.optim.SGD, **options):
@@ -93,56 +56,7 @@ def by_torch_optim(learner, support, steps, loss=F.cross_entropy, only="", make=
     return learner
 
 
-METHODS = {
-    "MAML": lambda: MAML(net(), steps=3, lr=0.1),
-    "first-order MAML": lambda: MAML(net(), steps=3, lr=0.1, first_order=True),
-    "MAML++": lambda: MAMLPlusPlus(net(), steps=3, lr=0.1).double(),
-    "ZeroHeadMAML": lambda: ZeroHeadMAML(net(), steps=3, lr=0.1),
-    "ANIL": lambda: ANIL(net(), steps=3, lr=0.1),
-    "MetaSGD": lambda: MetaSGD(net(), steps=3, lr=0.1),
-    "MetaLSTM": lambda: MetaLSTM(net(), steps=3, lr=0.1).double(),
-    "MetaLSTM, exact": lambda: MetaLSTM(net(), steps=3, lr=0.1, first_order=False).double(),
-    "NIL": lambda: NIL(MAML(net())),
-    "Reptile": lambda: Reptile(net(), steps=3, lr=0.1),
-    "Reptile, Adam": lambda: Reptile(net(), steps=3, rule=Adam(0.01, beta1=0.0), batch=2),
-    "ImplicitMAML": lambda: ImplicitMAML(net(), steps=60, lr=0.05, proximal_weight=10.0, cg_steps=10),
-}
-TRAINED = {name: make for name, make in METHODS.items() if name != "NIL"}
-methods = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
-trained = pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
-
-
 # --- what all of them have
-
-
-@methods
-def test_every_method_passes_check_meta_learner(make, capsys):
-    check_meta_learner(lambda: make().float())
-    assert capsys.readouterr().out.endswith("passes check_meta_learner ✓\n")
-
-
-@methods
-def test_vmapped_equals_looped(make):
-    """The loop is written out here, with neither `fit` nor `over_tasks`."""
-    method, stack = make().eval(), clusters()
-    answers, losses = predictions(method, stack), method(stack)
-    for i in range(3):
-        support, query, classes = one_task(stack, i)
-        support, query = (Examples(method.embed(e.x), e.y) for e in (support, query))
-        with method.at_work(len(classes)):
-            torch.testing.assert_close(method.predict(method.adapt(support), query.x), answers[i])
-            torch.testing.assert_close(method.objective(Task(support, query, classes)), losses[i])
-
-
-@trained
-def test_the_answers_under_no_grad_are_those_of_an_adapted_learner(make):
-    method, stack = make(), clusters()
-    with torch.no_grad():
-        without = predictions(method, stack)
-        fitted = method.fit(one_task(stack, 0).support)(stack.query.x[0])
-    assert not without.requires_grad
-    torch.testing.assert_close(without, predictions(method, stack))
-    torch.testing.assert_close(fitted, without[0])
 
 
 def test_evaluate_adapts_though_it_runs_under_no_grad():
@@ -271,11 +185,6 @@ def test_first_order_is_exact_where_the_support_loss_has_no_curvature(loss, equa
     learner, tasks = linear(1, 1).double(), waves()
     full, first = (flat(gradient(MAML(learner, 4, 0.1, loss, first_order=f), tasks)) for f in (False, True))
     assert torch.allclose(full, first, rtol=1e-12) == equal
-
-
-def test_who_says_that_the_gradient_is_not_exact_is_not_held_to_it():
-    inexact = {name for name, make in METHODS.items() if not make().exact_gradient}
-    assert inexact == {"first-order MAML", "MetaLSTM", "Reptile", "Reptile, Adam"}
 
 
 # --- MAML++

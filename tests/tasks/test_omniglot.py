@@ -335,14 +335,3 @@ def test_without_a_network_at_once_and_asked_for_again_on_demand(make_tiny, serv
     assert characters(archives=served.archives).source == "glyphs"
     assert characters("omniglot", archives=served.archives).source == "omniglot"
     assert not omniglot.failed_lately()
-
-
-def test_importing_the_tasks_imports_no_images_and_no_network():
-    import subprocess
-    import sys
-
-    code = (
-        "import metalearn_course.tasks.characters, metalearn_course.tasks.symbols, sys; "
-        "print([m for m in ('PIL', 'pooch', 'requests', 'matplotlib') if m in sys.modules])"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

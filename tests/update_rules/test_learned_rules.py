@@ -7,7 +7,6 @@ import torch
 from torch import nn, tensor
 from torch.func import functional_call, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from metalearn_course import (
     SGD,
@@ -20,16 +19,13 @@ from metalearn_course import (
     mlp,
     unroll,
 )
+from tests.contract.registry import shaken, start
 
 NO_LOSS = tensor(0.0, dtype=torch.float64)
 
 
 def f64(*values):
     return tensor(values, dtype=torch.float64)
-
-
-def start():
-    return {"a.weight": f64([0.3, -1.2, 2.0], [0.5, 0.1, -0.4]), "b": f64(0.7, -0.2)}
 
 
 def loss_of(params, batch):
@@ -39,14 +35,6 @@ def loss_of(params, batch):
 
 
 BATCHES = [f64(0.5, -1.0, 0.2), f64(0.1, 0.3, -0.7), f64(-0.7, 0.2, 1.1)]
-
-
-def shaken(rule, by=0.3):
-    """All stars moved away from where they start, so that no part of a rule is at zero."""
-    generator = torch.Generator().manual_seed(0)
-    for p in rule.double().parameters():
-        p.data += by * torch.randn(p.shape, generator=generator, dtype=p.dtype)
-    return rule
 
 
 def rules():
@@ -81,12 +69,6 @@ class Owner(nn.Module):
 
 
 # --- what holds for all of them
-
-
-@every_rule
-def test_a_stack_of_tasks_equals_a_loop(rule):
-    owner, shifts = Owner(rule), f64(0.0, 0.2, -0.5, 1.0)
-    torch.testing.assert_close(vmap(owner)(shifts), torch.stack([owner(shift) for shift in shifts]))
 
 
 @every_rule
@@ -150,27 +132,6 @@ def test_in_single_precision_too(rule, size):
         params, state = rule.update(params, {"w": g}, state, tensor(0.0))
     slopes = torch.autograd.grad(params["w"].sum(), [g, *rule.parameters()], allow_unused=True)
     assert params["w"].isfinite().all() and all(s.isfinite().all() for s in slopes if s is not None)
-
-
-@every_rule
-def test_an_update_leaves_its_arguments_alone_and_its_state_is_tensors(rule):
-    params, grads = start(), {k: p + 1 for k, p in start().items()}
-    state = rule.init(params)
-    before = [x.clone() for x in tree_leaves(state)]
-    new, after = rule.update(params, grads, state, NO_LOSS)
-    assert all(isinstance(x, torch.Tensor) for x in tree_leaves((state, after)))
-    assert [x.shape for x in tree_leaves(after)] == [x.shape for x in before]
-    torch.testing.assert_close(tree_leaves(state), before, rtol=0, atol=0)
-    torch.testing.assert_close((params, grads), (start(), {k: p + 1 for k, p in start().items()}), rtol=0, atol=0)
-    assert list(new) == list(params) and all(new[k].shape == params[k].shape for k in params)
-
-
-@every_rule
-def test_a_run_in_two_parts_that_hands_on_its_state_equals_one_run(rule):
-    whole = unroll(loss_of, rule, start(), BATCHES)
-    first = unroll(loss_of, rule, start(), BATCHES[:2])
-    second = unroll(loss_of, rule, first.params, BATCHES[2:], state=first.state)
-    torch.testing.assert_close(second.params, whole.params, rtol=0, atol=0)
 
 
 # --- log_and_sign

@@ -99,9 +99,9 @@ def test_a_place_seen_before_is_remembered(widget: widgets.Cliffs) -> None:
 
 
 def test_it_opens_within_a_moment() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()  # of computing, whatever else the machine does
     widgets.Cliffs()
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_length_rate_and_measure_can_be_asked_for() -> None:

@@ -6,8 +6,7 @@ import string
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ...studies.meta_words import WRITTEN
-from ...studies.meta_words import say as in_words
+from ...studies.meta_words import WRITTEN, in_words
 from ..picture import by_value
 
 Point = tuple[float, float]
@@ -60,7 +59,7 @@ def _track(element: dict[str, Any], moments: int, words: set[str]) -> str:
     return "".join(_DIGITS[sum(part << place for place, part in enumerate(state))] for state in states)
 
 
-def say(value: float | None) -> str:
+def written(value: float | None) -> str:
     """A number in few characters; ∞ for one that is not finite."""
     return "∞" if value is None else in_words(value)
 
@@ -111,7 +110,7 @@ class Pieces:
             left, middle = x + (i % columns) * width / 2, y + (i // columns - (rows - 1) / 2) * 22
             square = {"x": left, "y": middle - side / 2, "size": side, "fill": self._shade(value), "color": "weight"}
             self.add("square", **square, **which, **when)
-            self.text(left + side + 5, middle, say(value), size, anchor="start", small=small, **which, **when)
+            self.text(left + side + 5, middle, written(value), size, anchor="start", small=small, **which, **when)
 
     def slope(self, x: float, y: float, values: Sequence[float | None], **when: Any) -> None:
         """The gradient with respect to weights: squares around (x, y), the redder the steeper."""

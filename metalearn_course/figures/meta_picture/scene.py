@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...studies.meta_words import WRITTEN, indexed
-from .pieces import Pieces, say
+from .pieces import Pieces, written
 
 LEFT, PAD, HEIGHT = 146, 14, 520  # the levels begin at LEFT; before them stands what can be learned
 UPPER, LOWER = (8, 316), (328, 512)
@@ -81,15 +81,15 @@ class _Scene(Pieces):
         self.model(t, self.moment("update", t - 1) if t else predict, predict)
         self.box(x + 14, LOSS_AT - 16, width - 28, 32, "loss", ghost=True, since=measure, now=[measure])
         self.text(x + 27, LOSS_AT, "L", 14, "loss", bold=True, small=23)
-        self.text(middle + 8, LOSS_AT, say(f["loss"][t]), 14, "loss", since=measure, small=23)
+        self.text(middle + 8, LOSS_AT, written(f["loss"][t]), 14, "loss", since=measure, small=23)
         way = [(middle, LOSS_AT + 16), (middle, OPTIMIZER - 26)]
         self.arrow(*way, token="gradient", ghost=True, since=measure, now=[measure])
         self.note(middle + 7, LOSS_AT + 28, "measure", anchor="start")
         self.box(x + 8, OPTIMIZER - 26, width - 16, 52, "star-edge", ghost=True, since=update, now=[update])
         self.text(x + 21, OPTIMIZER - 12, "O", 14, "star-edge", bold=True, small=20)
         self.add("star", x=x + 42, y=OPTIMIZER - 12, size=10, color="star-edge", fill="star")
-        self.text(x + 56, OPTIMIZER - 12, say(f["rate"]), 12, anchor="start")
-        slope = f"∇L = {say(f['grad'][t][0])}" if self.single else f"|∇L| = {say(f['grad_norm'][t])}"
+        self.text(x + 56, OPTIMIZER - 12, written(f["rate"]), 12, anchor="start")
+        slope = f"∇L = {written(f['grad'][t][0])}" if self.single else f"|∇L| = {written(f['grad_norm'][t])}"
         self.text(x + 16, OPTIMIZER + 12, slope, 11, anchor="start", since=measure)
         self.arrow((134, BUS), (middle, BUS), (middle, OPTIMIZER + 27), color="star-edge", now=[update])
 
@@ -128,22 +128,22 @@ class _Scene(Pieces):
         big = {"ghost": True, "since": measured, "now": [measured], "heavy": True}
         self.box(x + 8, LOSS_AT - 16, self.query - 16, 54, "loss", **big)
         self.text(middle, LOSS_AT - 3, "meta-loss", 12, "loss", bold=True, small=19)
-        self.text(middle, LOSS_AT + 20, say(self.f["meta_loss"]), 18, "loss", bold=True, since=measured, small=25)
+        self.text(middle, LOSS_AT + 20, written(self.f["meta_loss"]), 18, "loss", bold=True, since=measured, small=25)
         way = [(middle, LOSS_AT + 38), (middle, BACK - 15)]
         self.arrow(*way, color="loss", token="gradient", ghost=True, since=turn, now=[turn])
         self.note(middle + 9, 276, "turn back", anchor="start")
         self.slope(middle, BACK, self.f["g"][end], since=turn)
-        value = f"{indexed('g', end)} = {say(self.f['g'][end][0])}" if self.single else self.length(end)
+        value = f"{indexed('g', end)} = {written(self.f['g'][end][0])}" if self.single else self.length(end)
         self.text(middle, BACK + 27, value, 13, "loss", since=turn, small=21)
         self.note(middle, BACK + 47, f"the gradient at {indexed('θ', end)}", ghost=True, since=turn)
         for target in ("start", "rate"):
             move = self.moment("meta-update")
             then = {"since": move, "now": [move], "where": [target, "attached"], "anchor": "end"}
             self.note(middle - 9, 242, "after the move", **then)
-            self.text(middle - 9, 260, say(self.f["moved"][target]["meta_loss"]), 14, "loss", bold=True, **then)
+            self.text(middle - 9, 260, written(self.f["moved"][target]["meta_loss"]), 14, "loss", bold=True, **then)
 
     def length(self, t: int) -> str:
-        return f"|{indexed('g', t)}| = {say(self.f['g_norm'][t])}"
+        return f"|{indexed('g', t)}| = {written(self.f['g_norm'][t])}"
 
     def way_back(self, t: int) -> None:
         """One step back along the weights: what the gradient is multiplied by."""
@@ -160,17 +160,17 @@ class _Scene(Pieces):
         self.text(middle, BACK - 31, f"back{':' if self.narrow else ' through'} step {t + 1}", 11, "quiet")
         formula = seen | {"where": ["attached"]}
         if f["factor"][t] is not None:
-            curvature = say(f["curvature"][t])
-            worked = f"= 1 − {say(f['rate'])} · {f'({curvature})' if '−' in curvature else curvature}"
+            curvature = written(f["curvature"][t])
+            worked = f"= 1 − {written(f['rate'])} · {f'({curvature})' if '−' in curvature else curvature}"
             self.text(middle, BACK - 13, f"1 − α L″({here})", 11.5, **formula)
             self.text(middle, BACK + 3, worked, 11.5, **formula)
-            factor = f"× {say(f['factor'][t])}"
+            factor = f"× {written(f['factor'][t])}"
             result = {"text": factor} | ({"size": 13, "small": 16} if len(factor) > 7 else {"size": 19, "small": 30})
         else:
             how = f"I − α L″({here})" if f["plain_sgd"] else "through O"
             self.text(middle, BACK - 13, how, 11.5, **formula)
             self.note(middle, BACK + 3, "length" if self.narrow else "length of the gradient", **formula)
-            change = f"{say(f['g_norm'][t + 1])} → {say(f['g_norm'][t])}"
+            change = f"{written(f['g_norm'][t + 1])} → {written(f['g_norm'][t])}"
             result = {"text": change} | ({"size": 11, "small": 13} if self.narrow else {"size": 14, "small": 20})
         self.text(middle, BACK + 26, color="loss", bold=True, none="None", **result, **seen)
         if t:
@@ -178,7 +178,7 @@ class _Scene(Pieces):
             self.arrow((x, BACK), (out + 13, BACK), color="loss", ghost=True, **seen)
             self.slope(out, BACK, f["g"][t], **seen)
             self.text(out, BACK - 23, indexed("g", t) if self.single else f"|{indexed('g', t)}|", 12, "loss", **seen)
-            value = say(f["g"][t][0] if self.single else f["g_norm"][t])
+            value = written(f["g"][t][0] if self.single else f["g_norm"][t])
             self.text(out, BACK + 24, value, 11.5, "loss", none="None", small=min(20, 85 // len(value)), **seen)
 
     def share(self, t: int) -> None:
@@ -189,7 +189,7 @@ class _Scene(Pieces):
         self.add("star", x=middle, y=SHARES, size=10, color="star-edge", fill="paper", ghost=True, **share)
         if self.f["share"][t] is not None:
             look = {"bold": True, "halo": True, "anchor": "start", "none": "None", "small": 20}
-            self.text(middle + 15, SHARES - 10, say(self.f["share"][t]), 12.5, "star-edge", **look, **share)
+            self.text(middle + 15, SHARES - 10, written(self.f["share"][t]), 12.5, "star-edge", **look, **share)
             plain = f"−{indexed('g', t + 1)} · ∇L({indexed('θ', t)})"
             self.note(middle, SHARES + 20, plain if self.f["plain_sgd"] else "its share", **share)
         stop = self.centers[t - 1] + 11 if t else 134
@@ -218,7 +218,7 @@ class _Scene(Pieces):
                     self.weights(left + 10, MODEL + 4, width - 14, f["theta"][0], part="start", **when)
                 self.weights(left + 10, MODEL + 4, width - 14, f["moved"]["start"]["theta"], part="start", **moved)
                 if self.single:
-                    self.note(left + 10, MODEL + 28, f"was {say(f['theta'][0][0])}", anchor="start", **moved)
+                    self.note(left + 10, MODEL + 28, f"was {written(f['theta'][0][0])}", anchor="start", **moved)
                 if self.count <= WRITTEN:
                     self.note(left + width - 7, MODEL + 29, "drag ↔", anchor="end", where=["live"], till=move)
             else:
@@ -226,10 +226,10 @@ class _Scene(Pieces):
                 look = {"size": 14, "anchor": "start", "small": 23}
                 look |= {"part": "rate"}
                 for when in unmoved:
-                    self.text(left + 41, OPTIMIZER + 4, say(f["rate"]), **look, **when)
-                self.text(left + 41, OPTIMIZER + 4, say(f["moved"]["rate"]["rate"]), **look, **moved)
+                    self.text(left + 41, OPTIMIZER + 4, written(f["rate"]), **look, **when)
+                self.text(left + 41, OPTIMIZER + 4, written(f["moved"]["rate"]["rate"]), **look, **moved)
                 self.note(left + width - 7, OPTIMIZER + 52, "drag ↔", anchor="end", where=["live"], till=move)
-                self.note(left + 10, OPTIMIZER + 28, f"was {say(f['rate'])}", anchor="start", **moved)
+                self.note(left + 10, OPTIMIZER + 28, f"was {written(f['rate'])}", anchor="start", **moved)
         right = left + width
         first = {"token": "weight", "now": [self.moment("predict", 0)]}
         self.arrow((right, MODEL), (self.columns[0] + 8, MODEL), **first)
@@ -245,7 +245,7 @@ class _Scene(Pieces):
                 self.slope(left + 20, y + 7, f["g"][0], **when)
             else:
                 self.add("star", x=left + 20, y=y + 7, size=12, color=color, fill="paper", **when)
-            value = say(f["rate_grad"] if of == "rate" else f["g"][0][0])
+            value = written(f["rate_grad"] if of == "rate" else f["g"][0][0])
             look = {"text": value, "size": 14, "small": 21}
             if of == "start" and not self.single:
                 look = {"text": self.length(0).replace(" = ", " "), "size": 11, "small": 14}
@@ -258,7 +258,7 @@ class _Scene(Pieces):
         self.box(2, top, 132, bottom - top, "ink", ghost=True, since=move, now=[move], behind=True)
         self.text(68, top + 11, "meta-optimizer", 11.5, bold=True, behind=True)
         self.text(68, top + 17, "meta-O", 0, bold=True, behind=True, where=["strip"], small=21)
-        self.note(68, top + 25, f"rate {say(self.f['meta_lr'])}", behind=True)
+        self.note(68, top + 25, f"rate {written(self.f['meta_lr'])}", behind=True)
         for of, color, up, away, token in (
             ("start", "loss", [(middle, BACK - 30), (middle, bottom + 1)],
              [(lane, top), (lane, MODEL), (left - 1, MODEL)], "weight"),
