@@ -104,7 +104,7 @@ def test_every_function_is_in_the_file_that_is_named(page):
 def test_what_does_not_exist_is_found():
     text = (
         "`metalearn_course/tasks/` `tasks/task.py` `tasks/tusk.py` `python tools/weights.py --check` `docs/none/` "
-        "`solutions/NN_NAME.ipynb` `notebooks/NAME_NN.ipynb` `no_such_page.md` `my_exercises/` `support.x` `2/3 of it`\n"
+        "`solutions/NN_NAME.ipynb` `notebooks/NAME_NN.ipynb` `no_such_page.md` `my_exercises/` `support.x` `2/3` "
         "`metalearn_course.pretrained` `metalearn_course.tasks.Tusk` `metalearn_course.training.checkpoint.Run.save`\n"
         "| `tasks/task.py` | `stack_tusks` | x |\n`choose` in `_common/trees.py`, `chose` in `_common/trees.py`"
     )
@@ -160,7 +160,8 @@ def test_the_shapes_on_the_way_through_a_prototypical_network():
         f"`support.x` {shape(tasks.support.x)}, `support.y` {shape(tasks.support.y)}",
         f"`query.x` {shape(tasks.query.x)}, `classes` {shape(tasks.classes)}",
         f"{shape(flat)} -> {shape(method.embed(flat))}",
-        f"{shape(method.embed(task.support.x))} and labels {shape(task.support.y)} -> prototypes {shape(fitted.adapted)}",
+        f"{shape(method.embed(task.support.x))} and labels {shape(task.support.y)}",
+        f"-> prototypes {shape(fitted.adapted)}",
         f"queries {shape(embedded)} -> logits {shape(fitted(task.query.x))}",
         f"losses {shape(method(tasks))}",
         f"raw inputs: {shape(task.support.x)} -> `Predictor`",
