@@ -135,6 +135,19 @@ def store(lesson: Annotated[str, typer.Argument(help="The number of the lesson t
 
 
 @dev.command()
+def tidy(lesson: Lesson = None) -> None:
+    """Take out of lessons and solutions what editors leave there, and give new cells a name."""
+    from metalearn_course._common.notebooks import two_digits
+    from metalearn_course.authoring.tidy import tidy as put_in_order
+
+    changed = put_in_order(two_digits(lesson))
+    for line in changed:
+        say(line)
+    if not changed:
+        say("✓ lessons and solutions are tidy")
+
+
+@dev.command()
 def pages(lesson: Lesson = None) -> None:
     """Look at stored notebooks without running them: complete, built, clean, every idea taught."""
     from metalearn_course._common.notebooks import two_digits
