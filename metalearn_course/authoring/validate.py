@@ -21,6 +21,7 @@ SECONDS_OF_AN_EXERCISE = 1.5  # to judge its written answers, on the reference m
 
 @functools.cache
 def slowness(jobs: int = 1) -> float:
+    """`budget.slowness`, measured once in a process."""
     return budget.slowness(jobs)
 
 
@@ -124,8 +125,9 @@ def by_cost(paths: Collection[Path]) -> list[Path]:
 
 
 def planned(lessons: Collection[str], ablate: bool = False, jobs: int = 1) -> list[Proof]:
-    """Every proof of these lessons and of the course as a whole, in the order in which a failure is cheapest to learn
-    of; with `ablate`, the ablations only.
+    """Every proof of these lessons and of the course as a whole; with `ablate`, the ablations only.
+
+    The cheapest come first, so that a failure is known as early as it can be.
     """
     pages = by_cost([path for lesson in lessons for path in find_notebooks("notebooks", lesson)])
     if ablate:

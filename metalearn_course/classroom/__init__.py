@@ -1,5 +1,7 @@
-"""What notebooks need beside the methods: exercises (`check`, `hint`, `solved_or_skip`, `progress`, `judge`, and
-`losses`, which exercise 1.3 gives), what benchmarks measured (`results`), and `doctor`.
+"""What notebooks need beside the methods.
+
+Exercises (`check`, `hint`, `solved_or_skip`, `progress`, `judge`, and `losses`, which exercise 1.3 gives), what
+benchmarks measured (`results`), and `doctor`.
 
 Names load on first use, so that the command line can reach the light parts of this package without torch.
 """

@@ -57,6 +57,7 @@ class Answer:
         self.name = getattr(function, "__name__", "your function")
 
     def __call__(self, *args: Any, like: Any = _UNSET, **kwargs: Any) -> Any:
+        """Call the function on these inputs; see the class."""
         inputs = {name: Snapshot(value) for name, value in _named(self.function, args, kwargs).items()}
         try:
             result = self._run(lambda function: function(*args, **kwargs))
@@ -138,10 +139,10 @@ class Snapshot:
 
     def restore(self) -> None:
         """Put the old contents back into the very same objects."""
-        if isinstance(self.value, dict):
+        if isinstance(self.value, dict) and isinstance(self.members, dict):
             self.value.clear()
             self.value.update(self.members)
-        elif isinstance(self.value, list):
+        elif isinstance(self.value, list) and isinstance(self.members, list):
             self.value[:] = self.members
         elif isinstance(self.value, Tensor):
             if not _equal(self.value, self.copy):

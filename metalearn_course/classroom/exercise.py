@@ -24,6 +24,7 @@ class Verdict:
 
     @property
     def mark(self) -> str:
+        """✓, ✗ or …: the status as a character."""
         return {"solved": "✓", "wrong": "✗", "not_yet": "…"}[self.status]
 
 
@@ -45,6 +46,7 @@ class Declared:
     texts: Texts
 
     def __call__(self, answer: Any) -> str:
+        """Check a guarded answer: the praise, or a Mistake or NotYet that is raised."""
         file = import_module(f"metalearn_course.classroom.checks.lesson_{self.lesson}.{self.name}")
         return file.CHECK(answer, self.texts)
 

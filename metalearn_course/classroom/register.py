@@ -61,6 +61,7 @@ def _exercise(lesson: str, number: int, name: str, table: dict[str, Any], shared
 
 
 def exercises_of(lesson: str) -> list[Exercise]:
+    """The exercises of a lesson, given as two digits, in order."""
     return [one for one in all_exercises().values() if one.lesson == lesson]
 
 
@@ -75,5 +76,16 @@ def find(name: str) -> Exercise:
 
 
 def judge(name: str, function: Any) -> Verdict:
-    """What the check of the exercise called `name` says of any function. Nothing is printed, and nothing is kept."""
+    """Check any function by an exercise's check. Nothing is printed, and nothing is kept.
+
+    Args:
+        name: of the exercise.
+        function: what is checked, in place of the learner's.
+
+    Returns:
+        The `Verdict`: its status, message, and the name of the mistake.
+
+    Raises:
+        CourseError: if there is no exercise of that name.
+    """
     return find(name).judge(function)

@@ -244,6 +244,7 @@ def _line(mark: str, text: str, color: str) -> None:
 
 
 def main() -> None:
+    """The `metalearn` command: an error that the user can mend is one line on stderr, and exit code 2."""
     utf8_output()
     try:
         app()

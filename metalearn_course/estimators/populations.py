@@ -16,17 +16,26 @@ from .base import with_phi
 
 
 def begin(trains: TrainedBy, members: Params, tasks: Task) -> Run:
-    """Runs (members, tasks, ...): all begin from the same fresh weights, and go their ways."""
+    """Runs (members, tasks, ...): of one task, all begin from the same fresh weights."""
     return vmap(lambda phi: with_phi(phi, segments.begin, trains, tasks), randomness="same")(members)
 
 
 def segment(
     trains: TrainedBy, members: Params, runs: Run, tasks: Task, first: int, steps: int
 ) -> tuple[Tensor, Run, Outcomes]:
-    """`steps` updates of every training of every member, from number `first` on, with the same random numbers for all.
+    """`steps` updates of every training of every member, with the same random numbers for all.
 
-    Returns the mean contribution of each member to its meta-loss (members,), where the trainings stand, and what was
-    seen on the way; its losses are the members' mean for each task (tasks,).
+    Args:
+        trains: whose trainings they are.
+        members: every member's phi, name -> (members, ...).
+        runs: where the trainings stand, (members, tasks, ...).
+        tasks: a stack, the same for all members.
+        first: how many updates the trainings have behind them.
+        steps: how many more they take.
+
+    Returns:
+        The contribution of this segment to each member's meta-loss, the mean over tasks (members,); where the trainings
+        stand; and the outcomes, whose losses are the members' mean for each task (tasks,).
     """
 
     def one(phi: Params, runs: Run) -> tuple[Tensor, Run]:
@@ -38,7 +47,7 @@ def segment(
 
 
 def start_of(trains: TrainedBy, pairs: int) -> tuple[Params, Params]:
-    """phi for every member of a population, unperturbed, and a zero for every pair."""
+    """Every member's phi, unperturbed, name -> (2 * pairs, ...); and zeros for every pair, name -> (pairs, ...)."""
     phi = {name: p.detach() for name, p in trains.named_parameters() if p.requires_grad}
     members = {name: p.expand(2 * pairs, *p.shape) for name, p in phi.items()}
     return members, {name: torch.zeros(pairs, *p.shape).to(p) for name, p in phi.items()}

@@ -125,6 +125,7 @@ def house_style() -> Iterator[None]:
 
 
 def new_figure(width: float = WIDTH, height: float = 3.2) -> Figure:
+    """An empty figure, in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -21,6 +21,7 @@ def in_words(value: float | None) -> str:
 
 
 def indexed(letter: str, t: int) -> str:
+    """A letter with a subscript: θ₃."""
     return letter + str(t).translate(_LOW)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .sgd import Params
+from .sgd import Params, number_or_tensor
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,25 @@ class Nesterov:
 
     Nesterov's accelerated gradient as Sutskever et al. (2013, section 2) relate it to momentum, with the gradient taken
     where the look-ahead stands (as torch.optim.SGD with nesterov=True).
+
+    Args:
+        lr: the rate; a number, or a tensor that a gradient can reach.
+        momentum: how much of the velocity v is kept, as a number or a tensor.
     """
 
     lr: float | Tensor
     momentum: float | Tensor = 0.9
 
+    def __post_init__(self) -> None:
+        for name in ("lr", "momentum"):
+            object.__setattr__(self, name, number_or_tensor(name, getattr(self, name)))
+
     def init(self, params: Params) -> Params:
+        """The velocity of every parameter: zero."""
         return {name: torch.zeros_like(p) for name, p in params.items()}
 
     def update(self, params: Params, grads: Params, state: Params, loss: Tensor) -> tuple[Params, Params]:
+        """One step along the gradient and the new velocity, which is the next state."""
         velocity = {name: self.momentum * state[name] + g for name, g in grads.items()}
         ahead = {name: g + self.momentum * velocity[name] for name, g in grads.items()}
         return {name: p - self.lr * ahead[name] for name, p in params.items()}, velocity

@@ -63,6 +63,7 @@ class Cliffs(Touchable):
         self.observe(self._point, names=["at", "log_rate", "meta_loss"])
 
     def picture(self) -> Picture:
+        """The curves and the arrows at the length, the rate and the measure that are chosen."""
         return cliffs(self._curves[self.meta_loss], self._arrows())
 
     def _draw(self) -> None:

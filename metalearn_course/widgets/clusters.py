@@ -23,7 +23,7 @@ class Clusters(Labeled):
 
     _esm = script("clusters.js")
 
-    frames = traitlets.List().tag(sync=True)
+    frames: traitlets.List[Any] = traitlets.List().tag(sync=True)
     images = traitlets.Dict().tag(sync=True)
     reach = traitlets.Float(1.0).tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
@@ -41,6 +41,7 @@ class Clusters(Labeled):
         super().__init__(frames=frames, images=images, reach=reach(frames), at=len(frames) - 1)
 
     def picture(self) -> Picture:
+        """The first and the last training step, and some between."""
         return clusters(self.frames)
 
 

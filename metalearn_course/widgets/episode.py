@@ -42,6 +42,7 @@ class EpisodeCard(Labeled):
         self.on_msg(self._asked)
 
     def picture(self) -> Picture:
+        """The episode that the card shows."""
         return episode_card(self._task, names=self._names)
 
     def draw_again(self) -> None:

@@ -51,6 +51,7 @@ class Landscapes(Touchable):
         self.observe(self._step, names="start")
 
     def picture(self) -> Picture:
+        """Both landscapes at the rate that is chosen, and the start where it was moved to."""
         untouched = self.start == self.frames["pooled"]["at"]
         return landscapes(self.frames, None if untouched else self.start, self.frames["alphas"][self.at])
 

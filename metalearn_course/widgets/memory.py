@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import traitlets
 
@@ -20,7 +22,7 @@ class Memory(Labeled):
     _esm = script("memory.js")
 
     frames = traitlets.Dict().tag(sync=True)
-    images = traitlets.List().tag(sync=True)
+    images: traitlets.List[Any] = traitlets.List().tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, reader: MemoryAugmented, task: Task) -> None:
@@ -34,4 +36,5 @@ class Memory(Labeled):
         )
 
     def picture(self) -> Picture:
+        """Every step with the slot it reads."""
         return memory(self.frames, self._images)

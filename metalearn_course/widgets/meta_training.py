@@ -35,7 +35,7 @@ class MetaTraining(Touchable):
     moment = traitlets.Int(0).tag(sync=True)
     target = traitlets.Enum(["start", "rate"], "start").tag(sync=True)
     detached = traitlets.Bool(False).tag(sync=True)
-    history = traitlets.List().tag(sync=True)
+    history: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
         self,

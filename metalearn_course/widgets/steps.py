@@ -33,4 +33,5 @@ class Steps(Touchable):
         self._opened_at = self.at
 
     def picture(self) -> Picture:
+        """A row of training steps; only the chosen one once the slider was moved."""
         return steps_picture(self.frames, None if self.at == self._opened_at else [self.at])

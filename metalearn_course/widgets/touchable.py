@@ -53,7 +53,7 @@ class Touchable(anywidget.AnyWidget):
         raise NotImplementedError(f"{type(self).__name__} needs picture(): what to show where no kernel runs.")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        live, live_metadata = super()._repr_mimebundle_(**kwargs)
+        live, live_metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         still, still_metadata = self.picture()._repr_mimebundle_()
         return live | still, live_metadata | still_metadata
 

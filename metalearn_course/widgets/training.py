@@ -36,6 +36,7 @@ class TrainingCycle(Touchable):
         self.observe(self._rerun, names="rate")
 
     def picture(self) -> Picture:
+        """The cycle at the step and the rate that are chosen."""
         return training_cycle(self._trace, min(self.step, len(self._trace.steps) - 1), self.rate)
 
     def _run(self, rate: float) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def test_evaluate_works_inside_no_grad():
 
 @pytest.mark.parametrize("episodes", [0, 1])
 def test_an_interval_needs_two_tasks(episodes):
-    with pytest.raises(ValueError, match=f"episodes={episodes}; an interval over tasks needs at least 2"):
+    with pytest.raises(ValueError, match=f"episodes={episodes}; expected at least 2, a whole number. Change episodes"):
         evaluate(NearestNeighbor(), PointClouds(), episodes=episodes)
 
 
@@ -416,5 +416,5 @@ def test_instances_are_judged_in_eval_mode_and_modes_and_random_numbers_stay():
 def test_instance_accuracy_needs_a_reader_and_two_episodes():
     with pytest.raises(TypeError, match="follows a Reader along a sequence; NearestNeighbor is none"):
         instance_accuracy(NearestNeighbor(), PointClouds())
-    with pytest.raises(ValueError, match="episodes=1; an interval over episodes needs at least 2"):
+    with pytest.raises(ValueError, match="episodes=1; expected at least 2, a whole number"):
         instance_accuracy(LSTMReader(4, 3), PointClouds(), episodes=1)

@@ -60,6 +60,7 @@ def _track(element: dict[str, Any], moments: int, words: set[str]) -> str:
 
 
 def written(value: float | None) -> str:
+    """A number in few characters; ∞ for one that is not finite."""
     return "∞" if value is None else in_words(value)
 
 
@@ -71,9 +72,11 @@ class Pieces:
         self.count, self.full, self.steep = count, full, steep
 
     def add(self, kind: str, **what: Any) -> None:
+        """One more element; see `meta_scene` for what it may say."""
         self.elements.append({"kind": kind} | what)
 
     def box(self, x: float, y: float, width: float, height: float, color: str, **when: Any) -> None:
+        """A frame, x and y being its upper left corner."""
         self.add("box", x=x, y=y, width=width, height=height, color=color, **when)
 
     def text(self, x: float, y: float, text: str, size: float = 11, color: str = "ink", **when: Any) -> None:
@@ -81,9 +84,11 @@ class Pieces:
         self.add("text", x=x, y=y, text=text, size=size, color=color, **when)
 
     def note(self, x: float, y: float, text: str, **when: Any) -> None:
+        """A small gray text."""
         self.text(x, y, text, 10.5, "quiet", **when)
 
     def arrow(self, *points: Point, color: str = "quiet", kind: str = "arrow", **when: Any) -> None:
+        """A line through `points` with round corners, and an arrowhead."""
         self.add(kind, path=_rounded(points), color=color, **when)
 
     def weights(self, x: float, y: float, width: float, values: Sequence[float | None], **when: Any) -> None:

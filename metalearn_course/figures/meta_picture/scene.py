@@ -19,12 +19,13 @@ _WIDTHS = {1: (64, 200, 176), 2: (58, 161, 150), 3: (50, 103, 128)}  # a gap, a 
 
 
 def meta_scene(frames: dict[str, Any]) -> dict[str, Any]:
-    """width, height, elements. An element is a dict of a `kind`, its place and color, and when it is to be seen:
+    """The picture as a dict of width, height and elements.
 
-    since: the moment at which it appears; before it, it is hidden, or faint if it is a `ghost`. till: hidden from this
-    moment on. now: the moments at which it is what happens. of: "start" or "rate", what it leads to; it is dim while
-    the other is learned. behind: it lies behind the cut: gray when detached, with `none` as its text. where: only
-    while all of these words hold. token: what travels along an arrow. part: what can be dragged, or shows its value.
+    An element is a dict of a `kind`, its place and color, and when it is to be seen. since: the moment at which it
+    appears; before it, it is hidden, or faint if it is a `ghost`. till: hidden from this moment on. now: the moments at
+    which it is what happens. of: "start" or "rate", what it leads to; it is dim while the other is learned. behind: it
+    lies behind the cut: gray when detached, with `none` as its text. where: only while all of these words hold. token:
+    what travels along an arrow. part: what can be dragged, or shows its value.
     """
     return _Scene(frames).whole()
 

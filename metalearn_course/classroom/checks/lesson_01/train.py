@@ -12,10 +12,16 @@ from .sgd_update import sgd_update
 
 
 def losses(params: Params, batch: Examples) -> Tensor:
-    """The cross-entropy of every example of `batch` under the network of lesson 01: one number an example.
+    """The cross-entropy of every example under the network of lesson 01.
 
-    params: "w1", "b1", "w2", "b2". batch: x (n, inputs), y (n,) class numbers. Returns (n,).
-    Given, so that the exercise `train` does not wait for the exercise `forward`.
+    It is given, so that the exercise `train` can be done before the exercise `forward`.
+
+    Args:
+        params: "w1", "b1", "w2" and "b2".
+        batch: x (n, inputs), y (n,) class numbers.
+
+    Returns:
+        One number an example, (n,).
     """
     return cross_entropy(forward(params, batch.x), batch.y, reduction="none")
 
