@@ -151,8 +151,9 @@ def planned(lessons: Collection[str], ablate: bool = False, jobs: int = 1) -> li
 
 
 def seen_without_running(lessons: Collection[str]) -> list[Proof]:
-    """What can be proved in a second or two: nothing is missing, exercises are built, pages are stored as they should
-    be, every idea is taught.
+    """What can be proved in a second or two.
+
+    Nothing is missing, exercises are built, pages are stored as they should be, every idea is taught.
     """
     return [
         Proof("files", "course", 0.1, validate_files),

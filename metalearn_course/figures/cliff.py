@@ -59,6 +59,7 @@ def said(mean: float, half: float = 0.0) -> str:
 
 
 def heading(arrows: Arrows) -> str:
+    """The title above the arrows."""
     return f"Gradients at α = {10**arrows.log_rate:.2g}, K = {arrows.truncation}"
 
 

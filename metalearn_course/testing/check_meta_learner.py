@@ -95,12 +95,14 @@ def same_loss_whatever_is_drawn(make: Make, tasks: TaskDistribution) -> None:
 
 
 def vmap_equals_the_loop(make: Make, tasks: TaskDistribution) -> None:
+    """The objective under vmap is that of a loop over the tasks."""
     meta_learner, stack = _made(make, tasks)
     singles = [one_task(stack, i) for i in range(len(stack.classes))]
     expect_equal(meta_learner(stack), meta_learner(singles), "the objective under vmap", "a loop over the tasks")
 
 
 def fit_equals_the_stack(make: Make, tasks: TaskDistribution) -> None:
+    """What is fitted on raw inputs answers as the stack does."""
     meta_learner, stack = _made(make, tasks)
     answers = predictions(meta_learner, stack)
     for i in range(len(answers)):
@@ -109,6 +111,7 @@ def fit_equals_the_stack(make: Make, tasks: TaskDistribution) -> None:
 
 
 def order_of_queries_does_not_matter(make: Make, tasks: TaskDistribution) -> None:
+    """Reversed queries get the reversed answers."""
     meta_learner, stack = _made(make, tasks)
     task = one_task(stack, 0)
     predictor, backwards = meta_learner.fit(task.support), torch.arange(len(task.query.x)).flip(0)
@@ -121,6 +124,7 @@ def order_of_queries_does_not_matter(make: Make, tasks: TaskDistribution) -> Non
 
 
 def order_of_support_matters_as_declared(make: Make, tasks: TaskDistribution) -> None:
+    """A reversed support set changes the answers if, and only if, `order_matters` says so."""
     meta_learner, stack = _made(make, tasks)
     x, y = stack.support
     before = predictions(meta_learner, stack)
@@ -133,6 +137,7 @@ def order_of_support_matters_as_declared(make: Make, tasks: TaskDistribution) ->
 
 
 def same_seed_same_result(make: Make, tasks: TaskDistribution) -> None:
+    """Two trainings and evaluations with one seed end in the same numbers."""
     results = []
     for _ in range(2):
         torch.manual_seed(0)
@@ -167,6 +172,7 @@ def meta_gradient_equals_finite_differences(make: Make, tasks: TaskDistribution)
 
 
 def resumed_training_continues_bit_for_bit(make: Make, tasks: TaskDistribution) -> None:
+    """Two steps, a checkpoint and two more steps are four steps."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.pt"
         runs = []

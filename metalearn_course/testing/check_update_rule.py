@@ -106,6 +106,7 @@ def _inputs(rule: UpdateRule, start: Params) -> tuple[Params, Params, Any, Tenso
 
 
 def inputs_stay_as_they_are(make: Make, start: Params) -> None:
+    """`init` and `update` write into nothing that they are given."""
     rule = _made(make)
     params, grads, state, loss = _inputs(rule, start)
     _expect_unchanged(rule, "init", rule.init, {"params": params})
@@ -129,6 +130,7 @@ def _same(tree: Any, other: Any) -> bool:
 
 
 def state_is_a_tree_of_tensors(make: Make, start: Params) -> None:
+    """The state holds tensors in tuples, lists and dicts, and keeps its form."""
     rule = _made(make)
     params, grads, state, loss = _inputs(rule, start)
     new, after = rule.update(params, grads, state, loss)
@@ -148,6 +150,7 @@ def _expect_shapes(rule: UpdateRule, new: Params, params: Params) -> None:
 
 
 def same_inputs_give_the_same_result(make: Make, start: Params) -> None:
+    """A rule remembers nothing but its state."""
     rule = _made(make)
     given = _inputs(rule, start)
     results = []
@@ -165,6 +168,7 @@ def same_inputs_give_the_same_result(make: Make, start: Params) -> None:
 
 
 def run_in_two_parts_equals_one_run(make: Make, start: Params) -> None:
+    """A training that goes on from its params and state is one training."""
     whole = _trained(_made(make), start, steps=4)
     first = _trained(_made(make), start, steps=2)
     another = _made(make)
@@ -174,6 +178,7 @@ def run_in_two_parts_equals_one_run(make: Make, start: Params) -> None:
 
 
 def vmap_equals_the_loop(make: Make, start: Params) -> None:
+    """A stack of trainings is a loop over them."""
     rule, shifts = _made(make), torch.tensor(SHIFTS, dtype=torch.float64)
     try:
         stack = vmap(lambda shift: _flat(_trained(rule, start, shift).params))(shifts)
@@ -184,6 +189,7 @@ def vmap_equals_the_loop(make: Make, start: Params) -> None:
 
 
 def float32_and_float64_come_out_as_they_went_in(make: Make, start: Params) -> None:
+    """The dtype of the params stays, and both precisions come to the same."""
     ends = []
     for dtype in (torch.float32, torch.float64):
         rule = _made(make, dtype)
@@ -196,6 +202,7 @@ def float32_and_float64_come_out_as_they_went_in(make: Make, start: Params) -> N
 
 
 def params_may_have_any_shapes(make: Make, start: Params) -> None:
+    """Scalars, matrices, several tensors: all are updated, and keep their shapes."""
     for shapes in OTHER_SHAPES:
         rule, params = _made(make), _drawn(shapes)
         after = _trained(rule, params).params
