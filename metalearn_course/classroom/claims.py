@@ -36,7 +36,7 @@ def claim(
         above: what it has to exceed.
         source: the data set.
         learned: whether the claim is about something learned, which must fail when nothing was trained:
-            `metalearn dev validate --ablate` tests that. There an Evaluation is made of few tasks, and so its claim
+            `metalearn dev validate --ablate` tests that. There an `Evaluation` is made of few tasks, and so its claim
             holds if its interval only reaches the bounds.
 
     Raises:

@@ -33,7 +33,7 @@ class Divergences(NamedTuple):
         return cls(torch.tensor(0), torch.tensor(-1), torch.tensor(False))
 
     def and_those_of(self, outcomes: Outcomes) -> Divergences:
-        """These, and what diverged in one more step; without a look at a value, so that a meta-step can be vmapped."""
+        """These, and what diverged in one more step; no `if` asks for a value, so that a meta-step can be vmapped."""
         newly, never = outcomes.stopped >= 0, torch.iinfo(torch.int64).max
         first = torch.where(newly, outcomes.stopped, never).min()
         earliest = torch.minimum(first, torch.where(self.earliest < 0, never, self.earliest))

@@ -59,7 +59,7 @@ def said(mean: float, half: float = 0.0) -> str:
 
 
 def heading(arrows: Arrows) -> str:
-    """The title above the arrows."""
+    """The rate and the truncation, as a title."""
     return f"Gradients at α = {10**arrows.log_rate:.2g}, K = {arrows.truncation}"
 
 
