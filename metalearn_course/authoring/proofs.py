@@ -13,13 +13,14 @@ from typing import Any
 
 from metalearn_course._common import notebooks
 from metalearn_course._common.environment import repository
-from metalearn_course._common.notebooks import is_check, is_solution, source
+from metalearn_course._common.notebooks import Cell, Notebook, is_check, is_solution, source
 from metalearn_course.authoring.breakages import breakages
 from metalearn_course.authoring.running import Run, under_nbclient
 from metalearn_course.classroom.exercise import Exercise
 from metalearn_course.classroom.mistakes import GENERIC
 
 LOOP_SECONDS = 0.3
+AGAIN = "_again"
 CODINGS = 2
 
 
@@ -138,16 +139,36 @@ def page_problems(path: Path, register: list[Exercise]) -> list[str]:
 
 
 def unsolved_problems(path: Path, register: list[Exercise]) -> list[str]:
-    """Run an exercise notebook as shipped: kind everywhere, and under nbgrader no marks for a stub."""
-    run = under_nbclient(path)
-    wrong = [f"unsolved: {error}" for error in run.errors] + _status_problems(run, register, "not_yet", "unsolved")
-    graded = under_nbclient(path, NBGRADER_EXECUTION="validate")
-    wrong += _status_problems(graded, register, "not_yet", "under nbgrader")
-    failing = {error.partition("(")[2].partition(")")[0] for error in graded.errors}
-    checks = {cell["id"] for cell in notebooks.read(path)["cells"] if is_check(cell)}
-    wrong += [f"under nbgrader: an unsolved {name} raises nothing: full marks." for name in sorted(checks - failing)]
-    wrong += [f"under nbgrader: {name} fails, and it is no check." for name in sorted(failing - checks)]
-    return wrong
+    """Run an exercise notebook as shipped, once: under nbgrader no marks for a stub, and without it kind everywhere.
+
+    Whether nbgrader runs it makes a difference to checks only. So the notebook runs under nbgrader, and behind it its
+    checks run once more without.
+    """
+    notebook = notebooks.read(path)
+    checks = {cell["id"] for cell in notebook["cells"] if is_check(cell)}
+    run = under_nbclient(path, checked_again(notebook), NBGRADER_EXECUTION="validate")
+    failing = {error.partition("(")[2].partition(")")[0]: error for error in run.errors}
+    wrong = [f"unsolved: {error}" for name, error in failing.items() if name not in checks]
+    wrong += _status_problems(run, register, "not_yet", "unsolved")
+    wrong += [
+        f"under nbgrader: an unsolved {name} raises nothing: full marks." for name in sorted(checks - set(failing))
+    ]
+    others = sorted(set(failing) - checks - {f"{name}{AGAIN}" for name in checks})
+    return wrong + [f"under nbgrader: {name} fails, and it is no check." for name in others]
+
+
+def checked_again(notebook: Notebook) -> Notebook:
+    """The notebook, and behind it all its checks once more, without nbgrader."""
+    checks = [cell | {"id": f"{cell['id']}{AGAIN}"} for cell in notebook["cells"] if is_check(cell)]
+    leave: Cell = {
+        "cell_type": "code",
+        "id": "leave_nbgrader",
+        "metadata": {},
+        "source": "import os\nos.environ.pop('NBGRADER_EXECUTION', None)",
+        "execution_count": None,
+        "outputs": [],
+    }
+    return notebook | {"cells": [*notebook["cells"], leave, *checks]}
 
 
 def solved_problems(run: Run, register: list[Exercise]) -> list[str]:
@@ -158,10 +179,11 @@ def solved_problems(run: Run, register: list[Exercise]) -> list[str]:
 
 
 def _status_problems(run: Run, register: list[Exercise], status: str, when: str) -> list[str]:
-    lines = {line["check"]: line for line in run.checks if "check" in line}
-    wrong = [f"{when}: {found.name} is never checked." for found in register if found.name not in lines]
+    lines = [line for line in run.checks if "check" in line]
+    checked = {line["check"] for line in lines}
+    wrong = [f"{when}: {found.name} is never checked." for found in register if found.name not in checked]
     return wrong + [
-        f"{when}: {name} is {line['status']}, expected {status}: {line['line']}"
-        for name, line in lines.items()
+        f"{when}: {line['check']} is {line['status']}, expected {status}: {line['line']}"
+        for line in lines
         if line["status"] != status
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def _draw_cycle(ax: Axes, weights: list[float | None], scale: float, loss: str, 
 
     def arrow(start: tuple[float, float], end: tuple[float, float], bend: float = 0.0) -> None:
         head, path = "-|>,head_length=5,head_width=2.6", f"arc3,rad={bend}"
-        look = {"color": "#555555", "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        look: dict[str, Any] = {"color": "#555555", "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
         ax.add_patch(FancyArrowPatch(start, end, arrowstyle=head, connectionstyle=path, **look))
 
     box(2.1, 0.9, 2.9, 2.9, "M", "model", WEIGHT)

@@ -82,7 +82,7 @@ def shade(losses: Sequence[Sequence[float | None]], ends: Sequence[float]) -> np
     White at the lower of `ends`, the weights' blue at the upper one, and where a loss is not finite.
     """
     values = np.array(losses, dtype=float)[::-1]
-    shares = LogNorm(*ends, clip=True)(np.nan_to_num(values, nan=ends[1]))
+    shares = LogNorm(ends[0], ends[1], clip=True)(np.nan_to_num(values, nan=ends[1]))
     return _FINE_SHADES(shares, bytes=True)[..., :3]
 
 

@@ -50,7 +50,9 @@ def curves(
     for axis, is_log in ((ax.xaxis, logx), (ax.yaxis, logy)):
         if is_log:
             log_axis(axis)
-    if not logx and all(float(x).is_integer() for line in ax.lines[: len(series)] for x in line.get_xdata()):
+    if not logx and all(
+        float(x).is_integer() for line in ax.lines[: len(series)] for x in np.asarray(line.get_xdata())
+    ):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     title_and_key(ax, title)
     axes = f"{ylabel}{' (log)' if logy else ''} against {xlabel}{' (log)' if logx else ''}"

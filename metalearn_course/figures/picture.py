@@ -26,7 +26,7 @@ DPI = 110
 WIDTH = 7.0  # inches: a notebook's column
 BY_VALUE = LinearSegmentedColormap.from_list("by value", palette.BY_VALUE)
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same bytes on every machine
     "font.size": 9,
     "mathtext.fontset": "stix",
@@ -120,7 +120,7 @@ def house_style() -> Iterator[None]:
     """The same look whatever the learner has set up: matplotlib's defaults, then the course's; also a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]
         yield
 
 
@@ -156,7 +156,7 @@ def title_and_key(ax: Axes, title: str) -> None:
     columns = 4 if sum(map(len, labels)) < 55 else 3
     rows = -(-len(labels) // columns) if len(labels) > 1 else 0
     if rows:
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.4, "borderpad": 0}
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.4, "borderpad": 0}
         ax.legend(ncols=columns, handlelength=2.8, columnspacing=1.6, **place)
     if title:
         ax.set_title(title, pad=8 + 17 * rows)

@@ -50,8 +50,9 @@ def _draw(ax: Axes, frame: dict[str, Any], half: float) -> None:
                 facecolors=color if filled else "none", edgecolors=color, linewidths=0.9, zorder=3,
             )  # fmt: skip
     wrong = np.array([p for p, bad in zip(frame["query"], frame["wrong"], strict=True) if bad]).reshape(-1, 2)
-    ax.scatter(*wrong.T, s=60, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=4)
-    ax.scatter(*np.array(frame["prototypes"]).T, s=42, marker="x", color=INK, linewidths=1.6, zorder=5)
+    ax.scatter(wrong[:, 0], wrong[:, 1], s=60, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=4)
+    prototypes = np.array(frame["prototypes"])
+    ax.scatter(prototypes[:, 0], prototypes[:, 1], s=42, marker="x", color=INK, linewidths=1.6, zorder=5)
     ax.set(xlim=(-half, half), ylim=(-half, half), aspect="equal")
     ax.set_xticks([])
     ax.set_yticks([])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -175,8 +175,8 @@ def gradient_arrows(
     at_nodes = _meta_loss(losses_at(_nodes(x, sigma, 200), length), length, meta_loss)
     smoothed, smoothed_slope = _smooth(at_nodes[None], sigma, 200)
     training = RippledTraining(log_rate, length, meta_loss)
-    exact = {"exact": Backpropagation(), "truncated": Truncated(segment)}
-    sampled = {
+    exact: dict[str, Estimator] = {"exact": Backpropagation(), "truncated": Truncated(segment)}
+    sampled: dict[str, Estimator] = {
         "ES": EvolutionStrategies(sigma, pairs=1),
         "truncated ES": TruncatedES(segment, sigma, pairs=1),
         "PES": PES(segment, sigma, pairs=1),
@@ -199,7 +199,9 @@ def astray(arrows: Arrows) -> list[str]:
 
 def _slope(estimator: Estimator, training: RippledTraining) -> Tensor:
     """The estimate from one whole training: the gradients of its segments, added up."""
-    phi, carried, total = dict(training.rule.named_parameters("rule")), (), torch.zeros((), dtype=torch.float64)
+    phi = {name: p for name, p in training.named_parameters() if p.requires_grad}
+    carried: Any = ()
+    total = torch.zeros((), dtype=torch.float64)
     for _ in range(estimator.period(training)):
         grads, _, carried = estimator.step(training, phi, no_data(), carried)
         total = total + grads["rule.log_rate"]

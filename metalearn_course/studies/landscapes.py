@@ -193,7 +193,7 @@ def _survey(f: Callable[[Tensor], Tensor], axis: Tensor) -> tuple[Tensor, Tensor
 def _lines(axis: Tensor, values: Tensor, level: float) -> list[Line]:
     """The contour lines of one level: where the values are it, with straight lines between neighbors on the grid."""
     finite = np.ma.masked_invalid(values.numpy())
-    lines, _ = contour_generator(axis.numpy(), axis.numpy(), finite, name="mpl2014").lines(level)
+    lines: Any = contour_generator(axis.numpy(), axis.numpy(), finite, name="mpl2014").lines(level)[0]
     return [line.round(3).tolist() for line in lines if len(line) > 1]
 
 

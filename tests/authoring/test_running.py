@@ -5,10 +5,12 @@ import os
 import pytest
 
 from metalearn_course._common.environment import CourseError, kernel_environment
+from metalearn_course.authoring import proofs
 from metalearn_course.authoring.ablation import ablate, without_steps
 from metalearn_course.authoring.proofs import unsolved_problems
 from metalearn_course.authoring.running import under_nbclient, under_nbval
 from metalearn_course.authoring.schedule import Outcome, Proof, carry_out
+from metalearn_course.classroom.register import find
 from metalearn_course.cli.own_notebooks import check_notebooks
 from tests.helpers.cells import check, code, markdown, solution, write
 
@@ -83,6 +85,24 @@ def test_an_unsolved_notebook_that_raises_or_gives_marks_away_is_found(tmp_path)
     assert any("unsolved: exercises/02_x.ipynb, cell 2 (use): NotImplementedError" in line for line in wrong)
     assert any("an unsolved check_expected_risk raises nothing: full marks" in line for line in wrong)
     assert any("use fails, and it is no check" in line for line in wrong)
+
+
+@pytest.mark.course
+def test_an_unsolved_notebook_is_run_once_and_its_checks_are_kind_without_nbgrader(tmp_path, monkeypatch):
+    stub = "def expected_risk(losses):\n    # YOUR CODE HERE\n    raise NotImplementedError"
+    unkind = (
+        "import os\ntry:\n    check.expected_risk(expected_risk)\nexcept AssertionError:\n    raise\n"
+        "else:\n    raise KeyError('not under nbgrader')"
+    )
+    cells = [code("setup", "from metalearn_course.classroom import check"), solution("expected_risk", stub)]
+    kind = write(tmp_path / "exercises" / "02_kind.ipynb", *cells, check("expected_risk"))
+    other = write(tmp_path / "exercises" / "02_x.ipynb", *cells, check("expected_risk") | {"source": unkind})
+    runs = []
+    monkeypatch.setattr(proofs, "under_nbclient", lambda *a, **b: runs.append(under_nbclient(*a, **b)) or runs[-1])
+    assert unsolved_problems(kind, [find("expected_risk")]) == []
+    assert [line["status"] for line in runs[0].checks] == ["not_yet", "not_yet"] and len(runs) == 1
+    [line] = unsolved_problems(other, [find("expected_risk")])
+    assert line.startswith("unsolved: exercises/02_x.ipynb, cell 4 (check_expected_risk_again): KeyError")
 
 
 @pytest.mark.course

@@ -146,7 +146,7 @@ def test_training_by_truncated_backpropagation_learns_a_rate():
     learner = one_weight()
     nn.init.ones_(learner.weight)
     meta_learner = TrainedBy(learner, Rate(), 4, loss=F.mse_loss, fresh_start=False)
-    meta_train(meta_learner, Always(), 400, lr=0.01, meta_batch=1, estimator=Truncated(2), progress=False)
+    meta_train(meta_learner, Always(), 150, lr=0.02, meta_batch=1, estimator=Truncated(2), progress=False)
     assert meta_learner.rule.phi.item() == pytest.approx(0.5, abs=0.02)
 
 
@@ -380,7 +380,7 @@ def test_a_gradient_too_large_to_square_does_not_end_meta_training(estimator, ru
     """Three layers and steps of 30: losses of 1e20 and gradients whose square no float32 can hold."""
     torch.manual_seed(0)
     meta_learner = TrainedBy(mlp(1, 40, 40, 40, 1), rule(), 10, loss=F.mse_loss)
-    history = meta_train(meta_learner, Sinusoids(), 6, meta_batch=4, estimator=estimator, progress=False)
+    history = meta_train(meta_learner, Sinusoids(), 3, meta_batch=4, estimator=estimator, progress=False)
     assert all(p.isfinite().all() for p in meta_learner.parameters())
     assert history.diverged > 0 and max(history.losses) <= 1e6
 

@@ -343,5 +343,5 @@ def test_some_training_reads_better_than_chance(make):
     """Two clouds are told apart by reading labels; chance is 1/2, and without training it stays there."""
     make = {"LSTMReader": LSTMReader, "MemoryAugmented": MemoryAugmented, "SNAIL": SNAIL}[type(make()).__name__]
     reader = make(4, 2)
-    meta_train(reader, Shuffled(), steps=400, meta_batch=16, lr=5e-3, progress=False)
+    meta_train(reader, Shuffled(), steps=150, meta_batch=16, lr=5e-3, progress=False)
     assert evaluate(reader, Shuffled(), metric=accuracy, episodes=100).mean > 0.7

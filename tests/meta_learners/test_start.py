@@ -114,7 +114,7 @@ EXACT = {
     "MAML++": lambda: MAMLPlusPlus(wave_net(), steps=3, lr=0.05, loss=F.mse_loss, weights=[0.2, 0.3, 0.5]).double(),
     "ZeroHeadMAML": lambda: ZeroHeadMAML(wave_net(), steps=5, lr=0.05, loss=F.mse_loss),
     "ANIL": lambda: ANIL(wave_net(), steps=5, lr=0.05, loss=F.mse_loss),
-    "ImplicitMAML": lambda: ImplicitMAML(wave_net(), 60, 0.05, F.mse_loss, proximal_weight=10.0, cg_steps=10),
+    "ImplicitMAML": lambda: ImplicitMAML(wave_net(), 25, 0.05, F.mse_loss, proximal_weight=10.0, cg_steps=10),
 }
 
 

@@ -122,8 +122,8 @@ class _Shown:
         self.value = value.item() if scalar else tuple(value) if isinstance(value, torch.Size) else value
 
     def __getitem__(self, key: int | str) -> _Shown:
-        index = isinstance(key, str) and not isinstance(self.value, Mapping)
-        return _Shown(self.value[int(key) if index else key])
+        index: Any = int(key) if isinstance(key, str) and not isinstance(self.value, Mapping) else key
+        return _Shown(self.value[index])
 
     def __getattr__(self, name: str) -> _Shown:
         return _Shown(getattr(self.whole, name))

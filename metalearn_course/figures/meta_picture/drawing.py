@@ -24,7 +24,7 @@ _GHOST, _DIM = 0.32, 0.38
 _CODES = {"M": [Path.MOVETO], "L": [Path.LINETO], "Q": [Path.CURVE3, Path.CURVE3]}
 
 
-def scene_axes(fig: Figure, part: tuple[float, ...], width: float, height: float) -> Axes:
+def scene_axes(fig: Figure, part: tuple[float, float, float, float], width: float, height: float) -> Axes:
     """Axes without an axis in the units of a scene, y downward; part: of the figure."""
     ax = fig.add_axes(part)
     ax.set(xlim=(0, width), ylim=(height, 0))

@@ -104,7 +104,8 @@ class _Scene(Pieces):
         self.text(gap, LOSS_AT + 41, "detach", 10.5, "red", halo=True, where=["detached"])
 
     def example_sheets(self, t: int, name: str, color: str, moment: int) -> None:
-        middle, when = self.centers[t], {"ghost": True, "since": moment}
+        middle = self.centers[t]
+        when: dict[str, Any] = {"ghost": True, "since": moment}
         self.add("sheets", x=middle, y=SHEETS, color=color, **when)
         self.note(middle + (14 if self.narrow else 18), SHEETS, name, anchor="start", **when)
         self.arrow((middle, SHEETS + 13), (middle, MODEL - 24), token="sheet", now=[moment], **when)
@@ -165,7 +166,9 @@ class _Scene(Pieces):
             self.text(middle, BACK - 13, f"1 − α L″({here})", 11.5, **formula)
             self.text(middle, BACK + 3, worked, 11.5, **formula)
             factor = f"× {written(f['factor'][t])}"
-            result = {"text": factor} | ({"size": 13, "small": 16} if len(factor) > 7 else {"size": 19, "small": 30})
+            result: dict[str, Any] = {"text": factor} | (
+                {"size": 13, "small": 16} if len(factor) > 7 else {"size": 19, "small": 30}
+            )
         else:
             how = f"I − α L″({here})" if f["plain_sgd"] else "through O"
             self.text(middle, BACK - 13, how, 11.5, **formula)
@@ -212,7 +215,7 @@ class _Scene(Pieces):
             self.text(left + width - 7, top + 13, "learned", 10, anchor="end", where=[of])
             self.note(left + width - 7, top + 13, "fixed", anchor="end", where=[other])
             unmoved = ({"till": move}, {"since": move, "where": [other]}, {"since": move, "where": [of, "detached"]})
-            moved = {"since": move, "now": [move], "where": [of, "attached"]}
+            moved: dict[str, Any] = {"since": move, "now": [move], "where": [of, "attached"]}
             if of == "start":
                 for when in unmoved:
                     self.weights(left + 10, MODEL + 4, width - 14, f["theta"][0], part="start", **when)
@@ -223,15 +226,14 @@ class _Scene(Pieces):
                     self.note(left + width - 7, MODEL + 29, "drag ↔", anchor="end", where=["live"], till=move)
             else:
                 self.add("star", x=left + 22, y=OPTIMIZER + 4, size=13, color="star-edge", fill="star", part="rate")
-                look = {"size": 14, "anchor": "start", "small": 23}
-                look |= {"part": "rate"}
+                value_look: dict[str, Any] = {"size": 14, "anchor": "start", "small": 23, "part": "rate"}
                 for when in unmoved:
-                    self.text(left + 41, OPTIMIZER + 4, written(f["rate"]), **look, **when)
-                self.text(left + 41, OPTIMIZER + 4, written(f["moved"]["rate"]["rate"]), **look, **moved)
+                    self.text(left + 41, OPTIMIZER + 4, written(f["rate"]), **value_look, **when)
+                self.text(left + 41, OPTIMIZER + 4, written(f["moved"]["rate"]["rate"]), **value_look, **moved)
                 self.note(left + width - 7, OPTIMIZER + 52, "drag ↔", anchor="end", where=["live"], till=move)
                 self.note(left + 10, OPTIMIZER + 28, f"was {written(f['rate'])}", anchor="start", **moved)
         right = left + width
-        first = {"token": "weight", "now": [self.moment("predict", 0)]}
+        first: dict[str, Any] = {"token": "weight", "now": [self.moment("predict", 0)]}
         self.arrow((right, MODEL), (self.columns[0] + 8, MODEL), **first)
 
     def arrivals(self) -> None:
@@ -246,7 +248,7 @@ class _Scene(Pieces):
             else:
                 self.add("star", x=left + 20, y=y + 7, size=12, color=color, fill="paper", **when)
             value = written(f["rate_grad"] if of == "rate" else f["g"][0][0])
-            look = {"text": value, "size": 14, "small": 21}
+            look: dict[str, Any] = {"text": value, "size": 14, "small": 21}
             if of == "start" and not self.single:
                 look = {"text": self.length(0).replace(" = ", " "), "size": 11, "small": 14}
             self.text(left + 38, y + 7, color=color, anchor="start", none="None", **look, **when)
@@ -265,6 +267,6 @@ class _Scene(Pieces):
             ("rate", "star-edge", [(left, SHARES), (lane, SHARES), (lane, bottom + 1)],
              [(middle, top), (middle, OPTIMIZER + 64)], "star"),
         ):  # fmt: skip
-            when = {"ghost": True, "since": move, "now": [move], "of": of, "behind": True}
+            when: dict[str, Any] = {"ghost": True, "since": move, "now": [move], "of": of, "behind": True}
             self.arrow(*up, color=color, **when)
             self.arrow(*away, color="ink", token=token, **when)

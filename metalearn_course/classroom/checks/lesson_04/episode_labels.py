@@ -47,7 +47,7 @@ def same_in_any_order(**results: Any) -> Any:
 
 
 ONCE = Case(labels, names=NAMES, hashes=(0, 1, 2))
-DRAWN = {" ".join(names): ONCE.but(names=names, hashes=(2, 0, 1)) for names in permutations(NAMES)}
+DRAWN: dict[str, Any] = {" ".join(names): ONCE.but(names=names, hashes=(2, 0, 1)) for names in permutations(NAMES)}
 
 CHECK = Check(
     episode_labels,

@@ -12,8 +12,12 @@ Turn = Callable[[Tensor], Tensor]
 IMAGE = torch.arange(1.0, 10.0).reshape(1, 3, 3)
 
 
+def turn(k: int) -> Turn:
+    return lambda image: image.rot90(k, (1, 2))
+
+
 def four_rotations() -> list[Turn]:
-    return [lambda image, k=k: image.rot90(k, (1, 2)) for k in range(4)]
+    return [turn(k) for k in range(4)]
 
 
 def turned(function: Answer) -> tuple[list[Tensor], list[Tensor]]:

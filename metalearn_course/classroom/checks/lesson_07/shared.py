@@ -33,7 +33,8 @@ def task(support: tuple[Any, Any], query: tuple[Any, Any]) -> Task:
 
 def bowls(support: tuple[float, float], query: tuple[float, float]) -> Task:
     """Two parabolas, each (curvature, lowest point)."""
-    return task(*([tensor([number]) for number in one] for one in (support, query)))
+    (a, low), (b, low_b) = support, query
+    return task((tensor([a]), tensor([low])), (tensor([b]), tensor([low_b])))
 
 
 def draw(*shape: int, seed: int) -> Tensor:

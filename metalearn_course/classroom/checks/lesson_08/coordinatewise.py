@@ -90,6 +90,11 @@ SHAPES = {"0.weight": (2, 3), "0.bias": (3,), "2.weight": (1, 3), "scale": ()}
 NETWORK = [{n: random_f64(*s, seed=10 * t + i) for i, (n, s) in enumerate(SHAPES.items())} for t in range(4)]
 WIDE = [Case(walk, phi=PHI, params=NETWORK[0], grads=NETWORK[1], later=NETWORK[2:t]) for t in (2, 3, 4)]
 
+
+def part(which: Any) -> Callable[[Any], Any]:
+    return lambda got: got["w"][which]
+
+
 CHECK = Check(
     coordinatewise,
     fails(TWO, "weights_per_coordinate/a_row", match=PART),
@@ -101,15 +106,12 @@ CHECK = Check(
             "returns_the_step": lambda params, want: {"w": want["w"] - params["w"]},
         },
     ),
-    *(same(ONE, ONE.but(**OTHERS[i]), "mixes_gradients", of=lambda got, i=i: got["w"][:i]) for i in (1, 2)),
-    same(ONE, ONE.but(**OTHERS[0]), "one_state_for_all/handed_on", of=lambda got: got["w"][1:]),
+    *(same(ONE, ONE.but(**OTHERS[i]), "mixes_gradients", of=part(slice(i))) for i in (1, 2)),
+    same(ONE, ONE.but(**OTHERS[0]), "one_state_for_all/handed_on", of=part(slice(1, None))),
     looks(ALIKE, "weights_per_coordinate", unlike),
     equals(ONE, "the first step, "),
-    rivals(TWO, {"forgets_state": lambda: TWO.run(Answer(lambda *given: coordinatewise(*given[:4], None)))}),
-    *(
-        same(TWO, TWO.but(**OTHERS[i]), "one_state_for_all", of=lambda got, i=i: got["w"][torch.arange(3) != i])
-        for i in range(3)
-    ),
+    rivals(TWO, {"forgets_state": lambda: TWO.run(Answer(lambda *a: coordinatewise(*a[:4], None)))}),  # type: ignore[call-arg]
+    *(same(TWO, TWO.but(**OTHERS[i]), "one_state_for_all", of=part(torch.arange(3) != i)) for i in range(3)),
     equals(TWO, "the second step, "),
     *(equals(case, f"step {t} of a wider network with four tensors, ") for t, case in enumerate(WIDE, 1)),
     differentiable(WIDE[0], "phi", "params", "grads", of=squares),

@@ -64,7 +64,7 @@ AFTER = [
     Case(after_two_steps, rule=rule, kept=kept)
     for rule, kept in ((Momentum, "the velocity"), (Adam, "the means that Adam keeps"))
 ]
-STATE = {"h": random_f64(3, seed=0), "c": [random_f64(2, seed=1)]}, (random_f64(seed=2), {})
+STATE: Any = {"h": random_f64(3, seed=0), "c": [random_f64(2, seed=1)]}, (random_f64(seed=2), {})
 NESTED = Case(doubled, params={"w": random_f64(2, seed=3)}, state=STATE)
 
 CHECK = Check(

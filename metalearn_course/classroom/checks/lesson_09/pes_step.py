@@ -56,7 +56,7 @@ GRADIENT, STATES, TOTAL = range(3)
 FIVE, ONE, BEFORE, NOISE, NOW = tensor(5.0), tensor(1.0), tensor([1.5, 0.5]), tensor([0.5, -0.5]), tensor([2.0, 0.0])
 PAIR = Case(segment=drift, phi=tensor([1.0, 2.0]), states=(FIVE, ONE), total=BEFORE, sigma=0.25, z=4 * NOISE)
 LAST = PAIR.but(segment=lambda phi, state: (drift(phi, state)[0], zeros(()), True))
-MOVED = {"plus": PAIR.but(states=(FIVE + 2, ONE)), "minus": PAIR.but(states=(FIVE, ONE + 2))}
+MOVED: dict[str, Any] = {"plus": PAIR.but(states=(FIVE + 2, ONE)), "minus": PAIR.but(states=(FIVE, ONE + 2))}
 ZERO, W, V = zeros(1).double(), tensor([2.0, 1.0]).double(), tensor([1.0, 3.0]).double()
 ANY_STATE = Case(segment=shrink, phi=ZERO + 0.5, states=({"w": W}, {"w": V}), total=ZERO + 0.3, sigma=0.1, z=ZERO + 1)
 TRAININGS = Case(mean_of_trainings, phi=ZERO + 2)
