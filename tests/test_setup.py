@@ -132,6 +132,17 @@ def test_the_version_is_one():
     assert re.search(rf"^version: {re.escape(PROJECT['version'])}$", read("CITATION.cff"), re.MULTILINE)
 
 
+def test_the_changelog_has_the_form_of_keep_a_changelog_and_begins_with_this_version():
+    first, *sections = re.split(r"^## ", read("CHANGELOG.md"), flags=re.MULTILINE)
+    assert first.startswith("# Changelog\n") and sections[0].startswith("[Unreleased]\n")
+    headings = [re.match(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)\n", section) for section in sections[1:]]
+    assert all(headings) and headings[0][1] == PROJECT["version"]
+    versions, days = [Version(one[1]) for one in headings], [one[2] for one in headings]
+    assert versions == sorted(set(versions), reverse=True) and days == sorted(days, reverse=True)
+    kinds = re.findall(r"^### (.+)$", read("CHANGELOG.md"), re.MULTILINE)
+    assert {*kinds} <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
 def sessions():
     """The commands of each session of noxfile.py, in their order, read without nox."""
     found = {}
