@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -125,6 +126,48 @@ def test_ci_runs_the_readmes_test_command_word_for_word():
     assert "<!-- test command -->" in read(".ci/run") and "pip install" not in read(".ci/run")
 
 
+WORKFLOW = read(".github/workflows/validate.yml")
+
+
+def test_one_leg_runs_everything_the_others_a_part_and_every_night_all_do():
+    """Conditions of the steps: of each pair of steps, exactly one runs."""
+    whole = "github.event_name == 'schedule' || (matrix.os == 'ubuntu-latest' && matrix.python == '3.12')"
+    assert f"WHOLE: ${{{{ {whole} }}}}" in WORKFLOW and re.search(r"schedule:\n +- cron:", WORKFLOW)
+    steps = dict(re.findall(r"- name: (Install and test .+)\n +if: (.+)\n", WORKFLOW))
+    assert steps == {
+        f"Install and test {what} ({shell})": f"runner.os {system} 'Windows' && env.WHOLE {equal} 'true'"
+        for shell, system in (("bash", "!="), ("PowerShell", "=="))
+        for what, equal in (("everything", "=="), ("a part", "!="))
+    }
+
+
+def collected(*arguments):
+    """What pytest would run: the identities of tests, and its last line."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    return [line for line in lines if "::" in line], lines[-1]
+
+
+@pytest.mark.course
+def test_what_the_workflow_asks_for_is_there():
+    """The same on every system; the unit tests are those of every file but two, and one lesson is one lesson."""
+    asked = re.findall(r"^ +python -m pytest (.+)$", WORKFLOW, re.MULTILINE)
+    unit, lesson = [
+        '-m "not course"',
+        '"tests/test_course.py::test_lesson[00]" "tests/test_course.py::test_exercises[00]"',
+    ]
+    assert asked == [unit, lesson, unit, lesson]
+    found, said = collected(*shlex.split(unit))
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    of_course = {"tests/test_course.py", "tests/test_browser.py"}
+    assert {one.partition("::")[0] for one in found} == files - of_course
+    assert re.search(r"^\d+/\d+ tests collected \(\d+ deselected\)", said) and len(found) > 1500
+    found, said = collected(*shlex.split(lesson))
+    assert sorted(found) == ["tests/test_course.py::test_exercises[00]", "tests/test_course.py::test_lesson[00]"]
+
+
 def test_the_version_is_one():
     import metalearn_course
 
@@ -189,6 +232,7 @@ def test_the_code_is_formatted():
     tool("ruff", "format", "--check", ".")
 
 
+@pytest.mark.takes(5)
 def test_the_core_type_checks(tmp_path):
     """As `mypy` alone does, but without reading torch's own types, which takes it half a minute the first time."""
     settings = read("pyproject.toml").partition("[tool.mypy]")
