@@ -148,9 +148,9 @@ class FirstConvolution(nn.Module):
         centered = patches - mean
         covariance = centered.T @ centered / len(patches)
         scale = self.norm.weight / (((filters @ covariance) * filters).sum(1) + self.norm.eps).sqrt()
-        shift = self.norm.bias - scale * (filters @ mean)  # the convolution's own bias leaves with the mean
+        shift = self.norm.bias - scale * (filters @ mean)  # the convolution's own bias cancels against the mean
         scaled = (filters * scale[:, None]).view_as(self.convolution.weight)
-        channels_last = x[:, 0].unsqueeze(-1).movedim(-1, 1)  # the same numbers, said to lie in the faster layout
+        channels_last = x[:, 0].unsqueeze(-1).movedim(-1, 1)  # the same numbers, marked as lying in the faster layout
         return F.conv2d(channels_last, scaled, shift, padding=1)
 
 

@@ -1,4 +1,8 @@
-"""Tests keep to themselves: a cache and a learner's folder of their own, no network, one thread."""
+"""Tests keep to themselves: a learner's folder of their own, no network, one thread a worker.
+
+Two workers share the tests (`-n 2` in pyproject.toml; `-n 0` for none). What takes long begins first, and how fast the
+machine is with as many notebooks at work as there are workers is measured once, before any test.
+"""
 
 import errno
 import io
@@ -8,19 +12,66 @@ from pathlib import Path
 
 import pytest
 
-_HOME = tempfile.TemporaryDirectory(prefix="metalearn-tests-", ignore_cleanup_errors=True)
+from tests.helpers.sharing import Takes, shared_out
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+if not WORKER:  # its workers inherit the folder
+    _RUN = tempfile.TemporaryDirectory(prefix="metalearn-tests-", ignore_cleanup_errors=True)
+    os.environ["METALEARN_TESTS"] = _RUN.name
+RUN = Path(os.environ["METALEARN_TESTS"])
+
+# One cache for all workers: what is kept there is written aside and renamed, and Omniglot is unpacked once.
 os.environ["METALEARN_CACHE"] = str(Path(__file__).parents[1] / ".cache" / "tests")
-os.environ["METALEARN_HOME"] = _HOME.name
+os.environ["METALEARN_HOME"] = str(RUN / f"home {WORKER}".strip())
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+if WORKERS > 1:
+    os.environ["OMP_NUM_THREADS"] = "1"  # of kernels and other processes, too
 if "METALEARN_DATA" not in os.environ:
     os.environ["METALEARN_OFFLINE"] = "1"
 for name in ("METALEARN_ABLATE", "METALEARN_CLAIMS"):
     os.environ.pop(name, None)
 
-import torch  # noqa: E402  (it reads OMP_WAIT_POLICY when it is imported)
 
-torch.set_num_threads(1)
+def pytest_configure(config):
+    if WORKER or not config.getoption("numprocesses", None):  # who only hands out tests needs no torch
+        import torch  # it reads OMP_WAIT_POLICY when it is imported
+
+        torch.set_num_threads(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    if WORKER:
+        items[:] = shared_out(items, WORKERS, takes)
+
+
+def takes(item):
+    mark = item.get_closest_marker("takes")
+    return Takes(*mark.args, **mark.kwargs) if mark else Takes()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session):
+    """Before any test: no worker begins until all have reported what they collected."""
+    runs_notebooks = any("slowness" in getattr(item, "fixturenames", ()) for item in session.items)
+    if runs_notebooks and WORKER in ("", "gw0") and not session.config.option.collectonly:
+        from metalearn_course.authoring import validate
+
+        said = validate.validate_machine(WORKERS).said  # unpacks Omniglot, where it is there, before it measures
+        (RUN / "machine").write_text(f"{validate.slowness(WORKERS)}\n{said}\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def slowness():
+    """How many times slower than the reference this machine is, with a notebook at work for every worker."""
+    return float((RUN / "machine").read_text(encoding="utf-8").splitlines()[0])
+
+
+def pytest_terminal_summary(terminalreporter):
+    if (RUN / "machine").exists() and not WORKER:
+        terminalreporter.write_line((RUN / "machine").read_text(encoding="utf-8").splitlines()[1])
 
 
 class _Disk:

@@ -18,7 +18,7 @@ import pytest
 from metalearn_course._common.environment import kernel_environment, repository
 from metalearn_course.cli.lab import lab_command
 
-pytestmark = [pytest.mark.course, pytest.mark.browser]
+pytestmark = [pytest.mark.course, pytest.mark.browser, pytest.mark.takes(30, together="one browser")]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -33,7 +33,7 @@ def _public(module):
 
 def public_names():
     for module in map(importlib.import_module, MODULES):
-        for name in set(_public(module)) - RESULTS - {"__version__"}:
+        for name in sorted(set(_public(module)) - RESULTS - {"__version__"}):
             found = getattr(module, name)
             if callable(found) and not getattr(found, "_is_protocol", False) and found is not CheckError:
                 yield pytest.param(found, id=f"{module.__name__}.{name}")

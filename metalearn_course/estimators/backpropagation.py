@@ -54,13 +54,13 @@ class Backpropagation:
             grads = {name: torch.stack([grads[name] for grads, _ in each]).mean(0) for name in phi}
             seen = Outcomes(*(torch.cat(parts) for parts in zip(*(seen for _, seen in each), strict=True)))
         if self.compile and not any(g.any() for g in grads.values()):
-            _by_backward(meta_learner, phi, tasks)  # zero because nothing reaches phi? It says so
+            _by_backward(meta_learner, phi, tasks)  # raises, where the gradient is zero because nothing reaches phi
         return grads, seen.losses, (s or Divergences.none()).and_those_of(seen)
 
     def _gradients(self, meta_learner: MetaLearner, phi: Params, tasks: Task) -> tuple[Params, Outcomes]:
         if self._compiled is None:
             return _by_backward(meta_learner, phi, tasks)
-        values = {name: p.detach() for name, p in phi.items()}  # or a second gradient is prepared that nobody asks for
+        values = {name: p.detach() for name, p in phi.items()}  # detached, or torch.compile prepares a second gradient
         grads, losses = self._compiled(meta_learner, values, tasks)
         return grads, Outcomes.of(losses)
 

@@ -120,7 +120,7 @@ def gradient(meta_learner: MetaLearner, phi: Params, loss: Tensor) -> Params:
     return {name: torch.zeros_like(p) if g is None else g for (name, p), g in reached}
 
 
-def trainings_of(estimator: Estimator, meta_learner: MetaLearner, truncation: int) -> TrainedBy:
+def trainings_of(estimator: object, meta_learner: MetaLearner, truncation: int) -> TrainedBy:
     """The meta-learner, after a check that its trainings can be cut into segments of `truncation` steps."""
     name = type(estimator).__name__
     if not isinstance(meta_learner, TrainedBy):

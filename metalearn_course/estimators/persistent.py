@@ -7,13 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .._common.arguments import number, whole
 from ..meta_learners.base import MetaLearner
 from ..meta_learners.segments import Run
 from ..tasks.task import Task
 from ..update_rules import Params
 from . import populations
-from .base import Divergences, segments_in, trainings_of
+from .base import Divergences, trainings_of
 from .evolution_strategies import estimate, mirrored, perturbations
 
 
@@ -32,7 +31,7 @@ class PESState(NamedTuple):
     diverged: Divergences
 
 
-class PES:
+class PES(populations.InSegments):
     """Persistent evolution strategies (Vicol et al., 2021, arXiv:2112.13835, algorithm 2): truncated, yet unbiased.
 
     Each particle of a pair goes on from its own training. Its losses are the work of all its perturbations so far, so
@@ -49,21 +48,12 @@ class PES:
         ValueError: for numbers out of range.
     """
 
-    def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
-        self.truncation = whole("truncation", truncation)
-        self.sigma = number("sigma", sigma, above=0)
-        self.pairs = whole("pairs", pairs)
-
     def init(self, meta_learner: MetaLearner, tasks: Task) -> PESState:
         """Fresh trainings of every particle, and xi = 0."""
         trains = trainings_of(self, meta_learner, self.truncation)
         members, zeros = populations.start_of(trains, self.pairs)
         particles = populations.begin(trains, members, tasks)
         return PESState(tasks, torch.tensor(0), particles, zeros, Divergences.none())
-
-    def period(self, meta_learner: MetaLearner) -> int:
-        """How many segments a training has."""
-        return segments_in(trainings_of(self, meta_learner, self.truncation), self.truncation)
 
     def divergences(self, s: PESState) -> Divergences:
         """What diverged so far."""

@@ -6,13 +6,36 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from .._common.arguments import number, whole
 from ..meta_learners import segments
-from ..meta_learners.base import Outcomes
+from ..meta_learners.base import MetaLearner, Outcomes
 from ..meta_learners.segments import Run
 from ..meta_learners.trained_by import TrainedBy
 from ..tasks.task import Task
 from ..update_rules import Params
-from .base import with_phi
+from .base import segments_in, trainings_of, with_phi
+
+
+class InSegments:
+    """What estimators have in common that run a population `truncation` inner steps at a time.
+
+    Args:
+        truncation: inner steps in a segment.
+        sigma: the standard deviation of the perturbations, above 0.
+        pairs: of members of the population; one has phi + epsilon, the other phi - epsilon.
+
+    Raises:
+        ValueError: for numbers out of range.
+    """
+
+    def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
+        self.truncation = whole("truncation", truncation)
+        self.sigma = number("sigma", sigma, above=0)
+        self.pairs = whole("pairs", pairs)
+
+    def period(self, meta_learner: MetaLearner) -> int:
+        """How many segments a training has."""
+        return segments_in(trainings_of(self, meta_learner, self.truncation), self.truncation)
 
 
 def begin(trains: TrainedBy, members: Params, tasks: Task) -> Run:
@@ -53,4 +76,4 @@ def start_of(trains: TrainedBy, pairs: int) -> tuple[Params, Params]:
     return members, {name: torch.zeros(pairs, *p.shape).to(p) for name, p in phi.items()}
 
 
-__all__ = ["begin", "segment", "start_of"]
+__all__ = ["InSegments", "begin", "segment", "start_of"]

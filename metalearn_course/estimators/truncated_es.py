@@ -7,13 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .._common.arguments import number, whole
 from ..meta_learners.base import MetaLearner
 from ..meta_learners.segments import Run
 from ..tasks.task import Task
 from ..update_rules import Params
 from . import populations
-from .base import Divergences, segments_in, trainings_of
+from .base import Divergences, trainings_of
 from .evolution_strategies import estimate, mirrored, perturbations
 
 
@@ -30,7 +29,7 @@ class TruncatedESState(NamedTuple):
     diverged: Divergences
 
 
-class TruncatedES:
+class TruncatedES(populations.InSegments):
     """Evolution strategies on a segment of `truncation` inner steps at a time, with fresh perturbations for each.
 
     Cheaper than whole trainings and less noisy; and biased as truncated backpropagation is: what an early step does to
@@ -47,20 +46,11 @@ class TruncatedES:
         ValueError: for numbers out of range.
     """
 
-    def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
-        self.truncation = whole("truncation", truncation)
-        self.sigma = number("sigma", sigma, above=0)
-        self.pairs = whole("pairs", pairs)
-
     def init(self, meta_learner: MetaLearner, tasks: Task) -> TruncatedESState:
         """Fresh trainings of every member."""
         trains = trainings_of(self, meta_learner, self.truncation)
         particles = populations.begin(trains, populations.start_of(trains, self.pairs)[0], tasks)
         return TruncatedESState(tasks, torch.tensor(0), particles, Divergences.none())
-
-    def period(self, meta_learner: MetaLearner) -> int:
-        """How many segments a training has."""
-        return segments_in(trainings_of(self, meta_learner, self.truncation), self.truncation)
 
     def divergences(self, s: TruncatedESState) -> Divergences:
         """What diverged so far."""

@@ -46,7 +46,7 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
     kinds = ("own_support", "other_queries", "other_tasks")
 
     def answer(support_x: Tensor, query_x: Tensor) -> Tensor:
-        torch.manual_seed(0)  # a method's own random numbers are no dependence
+        torch.manual_seed(0)  # the same random numbers for every answer: they are no dependence
         stack = Task(Examples(support_x, batch.support.y), Examples(query_x, batch.query.y), batch.classes)
         return predictions(meta_learner, stack)[0, 0]
 

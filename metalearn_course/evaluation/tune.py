@@ -12,7 +12,7 @@ from ..tasks.task import TaskDistribution
 from ..update_rules import UpdateRule
 from .curves import curves
 
-_NEAR = 1.4 * (1 + 1e-9)  # how far apart the best value and its neighbors may be, with room for rounding
+_NEAR = 1.4 * (1 + 1e-9)  # the largest factor between the best value and its neighbors, with room for rounding
 _HELD_OUT = 1  # the seed that curves draws its problems from
 
 

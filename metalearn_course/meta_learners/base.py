@@ -19,8 +19,8 @@ from ..update_rules import Trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-# How many classes the tasks at hand have. A number for the length of a call, of the running thread, and on no object:
-# vmap hides sizes that depend on labels, and `adapt(support)` gets labels only.
+# How many classes the tasks at hand have, for the length of a call. A method has to be told: under vmap it cannot count
+# the labels that `adapt(support)` gets. A context variable, so that threads do not disturb each other.
 _WAYS: ContextVar[int | None] = ContextVar("ways", default=None)
 
 
@@ -160,7 +160,7 @@ class MetaLearner(nn.Module):
             ValueError: as of `check_tasks`.
             TypeError: likewise; and if a module with running statistics is used inside.
         """
-        if not torch.compiler.is_compiling():  # what depends on values cannot be compiled
+        if not torch.compiler.is_compiling():  # checks that depend on values cannot be compiled
             check_tasks(tasks)
         tasks = self._embedded(tasks)
         with self.at_work(tasks.classes.shape[-1]):

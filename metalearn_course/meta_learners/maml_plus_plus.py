@@ -50,7 +50,7 @@ class MAMLPlusPlus(MAML):
         weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__(learner, steps, lr, loss, first_order)
-        judged = max(1, self.steps)  # without a step, the start itself
+        judged = max(1, self.steps)  # without steps, the start is judged
         weights = [1 / judged] * judged if weights is None else numbers("weights", weights)
         if len(weights) != judged:
             raise ValueError(f"{len(weights)} weights for steps={steps}; give {judged}, one for each inner step.")

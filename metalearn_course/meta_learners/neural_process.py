@@ -16,7 +16,7 @@ from ..learners import mlp
 from ..tasks.task import Examples, Task
 from .base import Loss, MetaLearner
 
-_LEAST = 0.1  # of a standard deviation: the likelihood of a point is bounded, as in the authors' code
+_LEAST = 0.1  # the smallest standard deviation, as in the authors' code: it bounds the likelihood of a point
 
 
 class NeuralProcess(MetaLearner):

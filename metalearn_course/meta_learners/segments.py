@@ -97,7 +97,7 @@ def continue_one(
                 fine = loss(params, task.query) < WORST
             judged = choose(fine, params, detached(params))
         value = loss(judged, task.query)
-        losses.append(torch.where(value < WORST, value, WORST))  # NaN as well
+        losses.append(torch.where(value < WORST, value, WORST))  # also in place of NaN
     return torch.stack(losses), run
 
 
@@ -120,7 +120,7 @@ def segment(method: Trains, runs: Run, tasks: Task, first: int, steps: int) -> t
         return vmap(one, randomness="different")(runs, tasks)
 
     with method.at_work(tasks.classes.shape[-1]):
-        if torch.compiler.is_compiling():  # what depends on values cannot be compiled
+        if torch.compiler.is_compiling():  # a branch that depends on values cannot be compiled
             return all_of_them(sheltered=True)
         drawn = torch.get_rng_state()
         losses, after = all_of_them(sheltered=False)

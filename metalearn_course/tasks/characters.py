@@ -16,7 +16,7 @@ from .omniglot import OMNIGLOT, Archive, Packed
 
 GLYPHS = Path(__file__).parent / "glyphs.npz"
 VALIDATION_ALPHABETS = ("Armenian", "Futurama", "Korean", "N_Ko", "Tagalog")  # of Omniglot's background set
-RANDOM_SPLIT = {"train": 1028, "validation": 172, "test": 423}  # of 1,623 base classes; each counts four times, rotated
+RANDOM_SPLIT = {"train": 1028, "validation": 172, "test": 423}  # of 1,623 characters; each makes four classes, rotated
 
 
 @dataclass

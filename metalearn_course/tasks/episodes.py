@@ -95,7 +95,7 @@ class Episodes:
         rank = torch.rand(tasks, len(ids), generator=generator)
         if self.within_alphabet:
             members = torch.stack(list(self._alphabets().values()))
-            rank[~members[torch.randint(len(members), (tasks,), generator=generator)]] = 2.0  # behind all others
+            rank[~members[torch.randint(len(members), (tasks,), generator=generator)]] = 2.0  # above every rank drawn
         return ids[rank.topk(self.ways, largest=False).indices]
 
     def _alphabets(self) -> dict[str, Tensor]:

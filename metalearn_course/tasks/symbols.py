@@ -36,7 +36,7 @@ def my_symbols(home: str | Path | None = None) -> Characters:
         with np.load(path if path.exists() else SHIPPED, allow_pickle=False) as file:
             images = file["images"]
         _check_symbols(images)
-    except Exception as error:  # whatever np.load meets in a damaged file
+    except Exception as error:  # np.load has many kinds of them for a damaged file
         raise ValueError(
             f"{path} holds no symbols ({str(error).splitlines()[0]}). Delete it, or draw your symbols again."
         ) from error

@@ -29,7 +29,7 @@ def read_archive(path: Path, version: int, advice: str) -> tuple[dict[str, Tenso
         with np.load(path, allow_pickle=False) as file:
             about = dict(json.loads(str(file["about"])))
             arrays = {k: torch.from_numpy(file[k]) for k in file.files if k != "about"}
-    except Exception as error:  # whatever zipfile, zlib, numpy and json say to bytes that they did not write
+    except Exception as error:  # zipfile, zlib, numpy and json have an error of their own for every kind of damage
         raise ValueError(f"{path.name} is damaged ({type(error).__name__}). {advice}") from None
     if about.get("version") != version:
         raise ValueError(

@@ -28,7 +28,7 @@ def _rates_for(params: dict[str, list[int]]) -> CoordinateRates:
     return CoordinateRates({name: torch.zeros(shape) for name, shape in params.items()})
 
 
-# How a rule is made, and the options to make it with: all that its weights do not hold.
+# For every kind: how to make such a rule, and the options of a given one, which its weights do not hold.
 _KINDS: dict[str, tuple[Callable[..., LearnedRule], Callable[[Any], dict[str, Any]]]] = {
     "LearnedRate": (LearnedRate, lambda rule: {}),
     "CoordinateRates": (
@@ -79,12 +79,12 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
     for name, value in about.items():
         try:
             words[name] = json.loads(json.dumps(value, default=lambda number: number.item()))
-        except (AttributeError, TypeError, ValueError, RuntimeError):  # what item says to several numbers, or json
+        except (AttributeError, TypeError, ValueError, RuntimeError):  # of item(), for several numbers, or of json
             raise TypeError(
                 f"The remark {name!r} ({type(value).__name__}) is nothing that JSON can hold; expected words, numbers, "
                 f"or lists of them. Convert it, as in x.tolist()."
             ) from None
-    text = json.dumps(words)  # keys in their order: that of a rule's parameters is one of its options
+    text = json.dumps(words)  # keys unsorted: the order of parameters is one of the options
     numbers = {name: v.numpy() for name, v in arrays.items()}
     write_aside(Path(path), lambda file: np.savez_compressed(file, about=np.array(text), **numbers))
 

@@ -59,7 +59,7 @@ class Adam:
         steps = state.steps + 1
         mean = {k: self.beta1 * state.mean[k] + (1 - self.beta1) * g for k, g in grads.items()}
         square = {k: self.beta2 * state.square[k] + (1 - self.beta2) * g * g for k, g in grads.items()}
-        mean_scale, square_scale = 1 - self.beta1**steps, 1 - self.beta2**steps  # undo the start at zero
+        mean_scale, square_scale = 1 - self.beta1**steps, 1 - self.beta2**steps  # the bias towards the zero start
         params = {
             k: p - self.lr * (mean[k] / mean_scale) / (square[k] / square_scale + self.epsilon).sqrt()
             for k, p in params.items()

@@ -31,7 +31,7 @@ class CoordinateRates(nn.Module):
         super().__init__()
         try:
             made_for = dict(params)
-        except (TypeError, ValueError):  # no pairs
+        except (TypeError, ValueError):  # not pairs of a name and a tensor
             made_for = {}
         if not made_for or not all(isinstance(name, str) for name in made_for):
             raise ValueError(
@@ -39,7 +39,7 @@ class CoordinateRates(nn.Module):
                 f"Give dict(learner.named_parameters())."
             )
         lr = number("lr", lr)
-        self.names = list(made_for)  # with dots in them, which nn.ParameterDict refuses
+        self.names = list(made_for)  # a list: names have dots, which nn.ParameterDict refuses
         self.rates = nn.ParameterList(torch.full_like(p, lr, requires_grad=False) for p in made_for.values())
 
     def by_name(self, params: Params) -> Params:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .._common.arguments import number
 
-LARGEST_P = 87.0  # a little beyond, first e^-p and then e^p leave float32
+LARGEST_P = 87.0  # beyond 87.3, e^-p is no normal number in float32; beyond 88.7, e^p is infinite
 
 
 def log_and_sign(x: Tensor, p: float = 10.0) -> Tensor:

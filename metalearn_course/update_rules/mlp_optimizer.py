@@ -90,7 +90,7 @@ class MLPOptimizer(nn.Module):
         steps = state.steps + 1
         means = self.decays * state.means + (1 - self.decays) * g
         square = 0.999 * state.square + 0.001 * g * g
-        unbiased = torch.cat([g, means / (1 - self.decays**steps)], -1)  # undo the start at zero, as in Adam
+        unbiased = torch.cat([g, means / (1 - self.decays**steps)], -1)  # corrected for the zero start, as in Adam
         root = (square / (1 - 0.999**steps) + self.epsilon).sqrt()
         directions = unbiased / root
         seen = torch.cat([self.over_rms(torch.cat([unbiased, root, theta], -1), params), directions], -1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .sgd import Params, number_or_tensor
+from .sgd import Params, check_numbers
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,7 @@ class Momentum:
     momentum: float | Tensor = 0.9
 
     def __post_init__(self) -> None:
-        for name in ("lr", "momentum"):
-            object.__setattr__(self, name, number_or_tensor(name, getattr(self, name)))
+        check_numbers(self, "lr", "momentum")
 
     def init(self, params: Params) -> Params:
         """The velocity of every parameter: zero."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .sgd import Params, number_or_tensor
+from .sgd import Params, check_numbers
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,14 @@ class Nesterov:
     momentum: float | Tensor = 0.9
 
     def __post_init__(self) -> None:
-        for name in ("lr", "momentum"):
-            object.__setattr__(self, name, number_or_tensor(name, getattr(self, name)))
+        check_numbers(self, "lr", "momentum")
 
     def init(self, params: Params) -> Params:
-        """The velocity of every parameter: zero."""
+        """Every parameter at rest: a velocity of zero."""
         return {name: torch.zeros_like(p) for name, p in params.items()}
 
     def update(self, params: Params, grads: Params, state: Params, loss: Tensor) -> tuple[Params, Params]:
-        """One step along the gradient and the new velocity, which is the next state."""
-        velocity = {name: self.momentum * state[name] + g for name, g in grads.items()}
-        ahead = {name: g + self.momentum * velocity[name] for name, g in grads.items()}
-        return {name: p - self.lr * ahead[name] for name, p in params.items()}, velocity
+        """One step of what the velocity will have become, and the new velocity, which is the next state."""
+        v = {name: self.momentum * state[name] + g for name, g in grads.items()}
+        ahead = {name: g + self.momentum * v[name] for name, g in grads.items()}
+        return {name: p - self.lr * ahead[name] for name, p in params.items()}, v

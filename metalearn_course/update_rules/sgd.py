@@ -37,3 +37,9 @@ class SGD:
 def number_or_tensor(name: str, value: float | Tensor) -> float | Tensor:
     """An option of a rule: a tensor stays as it is, so that a gradient can reach it; a number is checked."""
     return value if isinstance(value, Tensor) else number(name, value)
+
+
+def check_numbers(rule: object, *names: str) -> None:
+    """Check these options of a frozen rule by `number_or_tensor`."""
+    for name in names:
+        object.__setattr__(rule, name, number_or_tensor(name, getattr(rule, name)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bowls import after_step, lowest_of, mean_of
 
 from metalearn_course import figures
+from tests.helpers.bowls import after_step, lowest_of, mean_of
 
 
 def test_the_words_say_both_minima_and_both_losses() -> None:

@@ -11,13 +11,13 @@ from html.parser import HTMLParser
 
 import pytest
 import torch
-from pictured import cloud, generator, pair, remembered, small_trace, starts, wave
 
 from metalearn_course import figures
 from metalearn_course.evaluation import Dependencies, Evaluation
 from metalearn_course.evaluation.compare import Row
 from metalearn_course.tasks import Characters, Episodes, Sinusoids
 from metalearn_course.update_rules import SGD
+from tests.helpers.pictured import cloud, generator, pair, remembered, small_trace, starts, wave
 
 
 def images_in(page: str) -> list[dict[str, str | None]]:

@@ -9,7 +9,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from asked import STEPS, D, answered, asked, learned, losses, trainer
 
 from metalearn_course import figures
 from metalearn_course.evaluation import curves
@@ -19,6 +18,7 @@ from metalearn_course.studies.responses import Responses, signed_log
 from metalearn_course.studies.step_frames import step_frames
 from metalearn_course.tasks import Quadratics
 from metalearn_course.update_rules import SGD
+from tests.helpers.asked import STEPS, D, answered, asked, learned, losses, trainer
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import json
 
 import pytest
 import torch
-from pictured import cloud
 
 from metalearn_course.studies.clusters import cluster_frames, reach
+from tests.helpers.pictured import cloud
 
 
 def test_borders_of_the_clusters_are_where_the_method_changes_its_answer() -> None:

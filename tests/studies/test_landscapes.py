@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from bowls import after_step, lowest_of, mean_of
 from scipy.optimize import minimize
 
 from metalearn_course.studies.landscapes import Bowl, from_start, landscape_frames, nearest, three_bowls
+from tests.helpers.bowls import after_step, lowest_of, mean_of
 
 ALPHAS = (0.0, 0.1, 0.3, 0.6)
 LOSS, _ = three_bowls()

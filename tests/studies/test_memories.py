@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from pictured import rememberer
 
 from metalearn_course.studies.memories import memory_frames
+from tests.helpers.pictured import rememberer
 
 
 def test_memory_frames_follow_the_trace() -> None:

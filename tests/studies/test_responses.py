@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from asked import GRADIENTS, STEPS, D, answered, asked, learned, losses, trainer
 from torch import nn
 
 from metalearn_course.meta_learners import TrainedBy
@@ -17,6 +16,7 @@ from metalearn_course.studies.step_frames import step_frames
 from metalearn_course.tasks import Examples, Quadratics, summed_squares
 from metalearn_course.tasks.task import one_task
 from metalearn_course.update_rules import SGD, Adam, MLPOptimizer, Params
+from tests.helpers.asked import GRADIENTS, STEPS, D, answered, asked, learned, losses, trainer
 
 
 def first_support(seed: int = 0) -> Examples:

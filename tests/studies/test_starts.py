@@ -6,9 +6,9 @@ import json
 
 import pytest
 import torch.nn.functional as F
-from pictured import pair, starts, wave
 
 from metalearn_course.studies.starts import two_starts_frames
+from tests.helpers.pictured import pair, starts, wave
 
 
 def test_two_starts_equal_fit_at_the_same_steps() -> None:

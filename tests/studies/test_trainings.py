@@ -6,9 +6,9 @@ import json
 
 import pytest
 import torch
-from pictured import small_trace
 
 from metalearn_course.studies.trainings import training_frames
+from tests.helpers.pictured import small_trace
 
 
 def test_training_frames_equal_a_loop_by_hand() -> None:

@@ -136,7 +136,7 @@ def test_a_batch_is_drawn_without_a_loop_over_tasks():
     episodes, generator = Episodes(numbered(), 5, 1, 15), torch.Generator().manual_seed(0)
     seconds = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.process_time()
         episodes.sample(32, generator)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.015

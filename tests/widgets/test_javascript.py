@@ -21,7 +21,7 @@ from metalearn_course.figures import palette
 from metalearn_course.figures.landscape import nearest
 from metalearn_course.figures.meta_picture.pieces import State, all_states, state_of
 from metalearn_course.figures.meta_picture.scene import meta_scene
-from metalearn_course.studies.meta_words import say
+from metalearn_course.studies.meta_words import in_words
 from metalearn_course.widgets.touchable import SHARED, STATIC, script
 
 JS = Path(__file__).parent / "js"
@@ -126,7 +126,7 @@ def test_numbers_are_written_as_in_lesson_06s_picture() -> None:
     generator = np.random.default_rng(0)
     values = [float(v) for v in generator.choice([-1, 1], 400) * 10 ** generator.uniform(-12, 12, 400)]
     values += [0.0, 1.0, -0.001, 0.000999, 9999.0, 10000.0, -2e-7, 0.1, 1e30, 123.0]
-    assert in_node("given.map(logic.say)", [*values, None]) == [say(v) for v in [*values, None]]
+    assert in_node("given.map(logic.say)", [*values, None]) == [in_words(v) for v in [*values, None]]
 
 
 def one_weight(weights: int = 1) -> dict[str, Any]:
