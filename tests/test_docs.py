@@ -14,7 +14,9 @@ from metalearn_course.tasks.task import one_task
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "metalearn_course"
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")]
+)
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
 SUFFIXES = ("py", "md", "toml", "ipynb", "yml", "yaml", "cff", "txt", "npz", "js", "css")
