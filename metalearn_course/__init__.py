@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "tasks": [
@@ -37,6 +37,7 @@ _HOME = {
         "LSTMOptimizer",
         "MLPOptimizer",
         "log_and_sign",
+        "StopIfDiverged",
         "UpdateRule",
         "unroll",
         "Trace",
@@ -65,6 +66,7 @@ _HOME = {
         "MetaSGD",
         "MetaLSTM",
         "TrainedBy",
+        "linear_classifier",
     ],
     "estimators": ["Backpropagation", "Truncated", "EvolutionStrategies", "TruncatedES", "PES"],
     "training": ["meta_train", "History"],
@@ -75,6 +77,7 @@ _HOME = {
         "dependencies",
         "accuracy",
         "mse",
+        "predictions",
         "Evaluation",
         "compare",
         "tune",
@@ -82,7 +85,7 @@ _HOME = {
     ],
     "update_rules.torch_adapter": ["TorchOptimizer"],
     "trained.rules": ["save_rule", "load_rule", "learned_rule"],
-    "trained.meta_learners": ["pretrained"],
+    "trained.meta_learners": ["pretrained", "shared_embedding"],
     "classroom.claims": ["claim"],
     "testing": ["check_meta_learner", "check_update_rule"],
 }

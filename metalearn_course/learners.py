@@ -12,16 +12,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ._common.arguments import whole
+
 
 def linear(inputs: int, outputs: int) -> nn.Module:
-    """x of shape (n, ...) with `inputs` numbers an example -> (n, outputs)."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, outputs))
+    """One linear layer.
+
+    Args:
+        inputs: how many numbers an example has.
+        outputs: how many it is turned into.
+
+    Returns:
+        A module: x (n, ...) -> (n, outputs).
+
+    Raises:
+        ValueError: if a number is no whole one from 1.
+    """
+    return nn.Sequential(nn.Flatten(), nn.Linear(whole("inputs", inputs), whole("outputs", outputs)))
 
 
 def mlp(*sizes: int, activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Module:
-    """Fully connected layers with an activation between them: `mlp(1, 40, 40, 1)` maps (n, 1) to (n, 1)."""
+    """Fully connected layers with an activation between them: `mlp(1, 40, 40, 1)` maps (n, 1) to (n, 1).
+
+    Args:
+        sizes: of the inputs, of every hidden layer, and of the outputs.
+        activation: makes what stands between two layers.
+
+    Returns:
+        A module: x (n, ...) with sizes[0] numbers an example -> (n, sizes[-1]).
+
+    Raises:
+        ValueError: for fewer than two sizes, and for one that is no whole number from 1.
+    """
     if len(sizes) < 2:
         raise ValueError(f"mlp{sizes} has no layer; give at least an input and an output size, as in mlp(1, 40, 1).")
+    sizes = tuple(whole(f"sizes[{i}]", size) for i, size in enumerate(sizes))
     layers: list[nn.Module] = [nn.Flatten()] if sizes[0] != 1 else []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         layers += [activation()] if i else []
@@ -30,9 +55,7 @@ def mlp(*sizes: int, activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Module
 
 
 def conv4(outputs: int | None, width: int = 64, norm: str = "group") -> nn.Module:
-    """Four blocks of convolution, norm, ReLU and 2x2 max pooling (Vinyals et al., 2016, section 4.1).
-
-    x: (n, 1, 28, 28). Returns (n, outputs), or the embedding (n, width) where `outputs` is None.
+    """Four blocks of convolution, norm, ReLU and 2x2 max pooling (Vinyals et al., 2016, arXiv:1606.04080, section 4.1).
 
     The norm decides what a prediction can depend on, so it is never implicit:
     "group"    one image at a time; the only one without leaks while training;
@@ -40,7 +63,19 @@ def conv4(outputs: int | None, width: int = 64, norm: str = "group") -> nn.Modul
     "running"  statistics of the batch in training, running averages in eval mode; refused inside vmap.
 
     Pooling stands before the ReLU here: the same function, and the ReLU has a quarter of the work.
+
+    Args:
+        outputs: of a linear layer at the end; None for the embedding, without that layer.
+        width: how many channels every block has.
+        norm: one of the three above.
+
+    Returns:
+        A module: x (n, 1, 28, 28) -> (n, outputs), or the embedding (n, width).
+
+    Raises:
+        ValueError: if a number is no whole one from 1, or `norm` is unknown.
     """
+    outputs, width = None if outputs is None else whole("outputs", outputs), whole("width", width)
     blocks: list[nn.Module] = []
     for inputs in (1, width, width, width):
         if inputs == 1 and norm == "batch":
@@ -54,9 +89,19 @@ def conv4(outputs: int | None, width: int = 64, norm: str = "group") -> nn.Modul
 def conv_strided(outputs: int | None, widths: Sequence[int] = (32, 32, 64), norm: str = "group") -> nn.Module:
     """Blocks of 3x3 convolution with stride 2, norm and ReLU, then one linear layer: several times faster than conv4.
 
-    x: (n, 1, 28, 28). Returns (n, outputs), or the last feature maps (n, widths[-1], h, w) where `outputs` is None.
-    The norm is as in `conv4`.
+    Args:
+        outputs: of the linear layer; None for the last feature maps, without that layer.
+        widths: how many channels each block has.
+        norm: as in `conv4`.
+
+    Returns:
+        A module: x (n, 1, 28, 28) -> (n, outputs), or the feature maps (n, widths[-1], h, w).
+
+    Raises:
+        ValueError: if a number is no whole one from 1, or `norm` is unknown.
     """
+    outputs = None if outputs is None else whole("outputs", outputs)
+    widths = [whole(f"widths[{i}]", width) for i, width in enumerate(widths)]
     blocks: list[nn.Module] = []
     size = 28
     for inputs, width in pairwise((1, *widths)):
@@ -96,22 +141,24 @@ class FirstConvolution(nn.Module):
         self.norm = nn.BatchNorm2d(width, track_running_stats=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The normalized maps: (n, 1, h, w) -> (n, width, h, w)."""
         patches = F.pad(x[:, 0], (1, 1, 1, 1)).unfold(1, 3, 1).unfold(2, 3, 1).reshape(-1, 9)  # (n * h * w, 9)
         filters = self.convolution.weight.flatten(1)
         mean = patches.mean(0)
         centered = patches - mean
         covariance = centered.T @ centered / len(patches)
         scale = self.norm.weight / (((filters @ covariance) * filters).sum(1) + self.norm.eps).sqrt()
-        shift = self.norm.bias - scale * (filters @ mean)  # the convolution's own bias leaves with the mean
+        shift = self.norm.bias - scale * (filters @ mean)  # the convolution's own bias cancels against the mean
         scaled = (filters * scale[:, None]).view_as(self.convolution.weight)
-        channels_last = x[:, 0].unsqueeze(-1).movedim(-1, 1)  # the same numbers, said to lie in the faster layout
+        channels_last = x[:, 0].unsqueeze(-1).movedim(-1, 1)  # the same numbers, marked as lying in the faster layout
         return F.conv2d(channels_last, scaled, shift, padding=1)
 
 
 class Images(nn.Module):
-    """Lets images of the one size and kind pass that an encoder was made for."""
+    """A check in front of an encoder: float images (n, 1, 28, 28) pass, anything else is refused."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """The images as they are; ValueError for another shape, TypeError for another dtype."""
         if x.shape[1:] != (1, 28, 28):
             advice = {2: f"Features need a method built with features={x.shape[-1]}.", 4: "Resize them."}
             raise ValueError(
@@ -132,8 +179,8 @@ DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # modules whose weights `f
 def fresh(module: nn.Module) -> dict[str, Tensor]:
     """New weights for `module`, as nn.Linear and convolutions draw theirs: within 1 / sqrt(inputs of a unit) of 0.
 
-    Parameters of other modules (the scale of a norm) stay as they are; of tied ones, the first name counts. Drawn from
-    the global generator; under vmap(randomness="different"), weights of its own for every task.
+    Parameters of other modules (the scale of a norm) stay as they are; tied ones go by the first of their names. Drawn
+    from the global generator; under vmap(randomness="different"), other weights for every task.
     """
     drawn: dict[str, Tensor] = dict(module.named_parameters())
     for prefix, part in module.named_modules():
@@ -145,7 +192,11 @@ def fresh(module: nn.Module) -> dict[str, Tensor]:
 
 
 class Frozen(nn.Module):
-    """A copy of a trained module that meta-training leaves as it is: no gradients, always in eval mode."""
+    """A copy of a trained module that meta-training leaves as it is: no gradients, always in eval mode.
+
+    Args:
+        module: what is copied.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -153,14 +204,28 @@ class Frozen(nn.Module):
         self.train(False)
 
     def train(self, mode: bool = True) -> Frozen:
+        """Stay in eval mode, whatever `mode` says."""
         return super().train(False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the frozen module makes of x."""
         return self.module(x)
 
 
 def to_features(x: Tensor, features: int, embedding: nn.Module) -> Tensor:
-    """Images through `embedding`: (n, features). What is features already (`Characters.embedded`) stays as it is."""
+    """Images through `embedding`: (n, features). Features that were computed before stay as they are.
+
+    Args:
+        x: images (n, ...), or features (n, features) as of `Characters.embedded`.
+        features: how many numbers the method reads of an image.
+        embedding: what turns images into features.
+
+    Returns:
+        (n, features).
+
+    Raises:
+        ValueError: if the embedding gives another number of features.
+    """
     if x.shape[1:] == (features,):
         return x
     embedded = embedding(x)
@@ -174,11 +239,23 @@ def to_features(x: Tensor, features: int, embedding: nn.Module) -> Tensor:
 
 @torch.no_grad()
 def whitened(encoder: nn.Module, images: Tensor, components: int = 16) -> nn.Module:
-    """A frozen encoder whose features are turned to principal components of variance 1 on `images` (n, ...).
+    """A frozen encoder whose features are turned to principal components of variance 1.
 
     Features of a metric are spread unevenly: a few directions carry most of them. Networks that read them learn much
-    faster from few numbers of one size. Returns a module: images (m, ...) -> (m, components).
+    faster from few numbers of one size.
+
+    Args:
+        encoder: a trained module, images (n, ...) -> (n, d); it is copied.
+        images: (n, ...), on which the components are found.
+        components: how many are kept, those of most variance first.
+
+    Returns:
+        A frozen module: images (m, ...) -> (m, components).
+
+    Raises:
+        ValueError: if there are more components than the features of these images span.
     """
+    components = whole("components", components)
     frozen = Frozen(encoder)
     features = torch.cat([frozen(part) for part in images.split(1000)])
     mean = features.mean(0)

@@ -411,7 +411,7 @@ def test_lesson_09_training_grows_until_its_loss_has_cliffs(open_notebook: Any) 
 
 TEXTS_OF_ALL_MOMENTS = """
 import json
-from metalearn_course.figures.meta_pieces import state_of
+from metalearn_course.figures.meta_picture.pieces import state_of
 from metalearn_course.widgets import MetaTraining
 [*_, shown] = [value for value in Out.values() if isinstance(value, MetaTraining)]
 all_texts = []
@@ -423,7 +423,7 @@ print(json.dumps(all_texts))
 
 
 def expect_the_texts_that_python_draws(lab: Lab, widget: Any, *words: str) -> None:
-    """At every moment the browser shows the words and numbers that `meta_drawing` does."""
+    """At every moment the browser shows the words and numbers that the drawing does."""
     expected = lab.page.evaluate(
         """async code => {
             const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;

@@ -1,5 +1,6 @@
 """The ways to install the course hold against each other, and the code passes its linters."""
 
+import ast
 import importlib.metadata
 import re
 import shlex
@@ -29,7 +30,10 @@ PINS = {
 }
 
 
-@pytest.mark.parametrize("dependency", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+@pytest.mark.parametrize("dependency", PROJECT["dependencies"] + EXTRAS["test"] + EXTRAS["dev"])
 def test_every_dependency_is_pinned_within_its_range(dependency):
     needed = Requirement(dependency)
     pin = PINS[canonicalize_name(needed.name)]
@@ -169,6 +173,48 @@ def test_the_version_is_one():
 
     assert metalearn_course.__version__ == PROJECT["version"]
     assert re.search(rf"^version: {re.escape(PROJECT['version'])}$", read("CITATION.cff"), re.MULTILINE)
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog_and_begins_with_this_version():
+    first, *sections = re.split(r"^## ", read("CHANGELOG.md"), flags=re.MULTILINE)
+    assert first.startswith("# Changelog\n") and sections[0].startswith("[Unreleased]\n")
+    headings = [re.match(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)\n", section) for section in sections[1:]]
+    assert all(headings) and headings[0][1] == PROJECT["version"]
+    versions, days = [Version(one[1]) for one in headings], [one[2] for one in headings]
+    assert versions == sorted(set(versions), reverse=True) and days == sorted(days, reverse=True)
+    kinds = re.findall(r"^### (.+)$", read("CHANGELOG.md"), re.MULTILINE)
+    assert {*kinds} <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def sessions():
+    """The commands of each session of noxfile.py, in their order, read without nox."""
+    found = {}
+    for function in ast.parse(read("noxfile.py")).body:
+        if isinstance(function, ast.FunctionDef) and any("session" in ast.dump(one) for one in function.decorator_list):
+            calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+            (call,) = (call for call in calls if getattr(call.func, "id", "") == "in_turn")
+            found[function.name] = [ast.literal_eval(command) for command in call.args[1:]]
+    return found
+
+
+def test_contributing_names_every_session_with_its_commands():
+    rows = re.findall(r"^\| `nox -s (\w+)` \| (.+?) \|", read("CONTRIBUTING.md"), re.MULTILINE)
+    named = {name: re.findall(r"`([^`]+)`", commands) for name, commands in rows}
+    assert named == sessions() and set(named) == {"quick", "course", "lint", "types", "docs"}
+
+
+def test_the_quick_and_the_course_session_are_together_the_readmes_test_command():
+    quick, course = sessions()["quick"], sessions()["course"]
+    whole = commands("bash")[1].rpartition(" && ")[2]
+    assert quick == [f'{whole} -m "not course"'] and course == [f"{whole} -m course"]
+
+
+def test_pre_commit_runs_what_the_sessions_run_and_downloads_nothing():
+    text = read(".pre-commit-config.yaml")
+    assert re.findall(r"- repo: (.+)", text) == ["local"] and set(re.findall(r"language: (.+)", text)) == {"system"}
+    entries = [entry.removesuffix(" --force-exclude") for entry in re.findall(r"entry: (.+)", text)]
+    known = [re.sub(r" --check| \.", "", command) for name in ("lint", "types") for command in sessions()[name]]
+    assert sorted(entries) == sorted(known)
 
 
 def tool(*command, timeout=120):

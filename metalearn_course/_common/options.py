@@ -1,4 +1,4 @@
-"""Options: what a rule, an estimator or a meta-learner is made with, besides phi."""
+"""Options: what a rule, an estimator or a meta-learner was constructed with, besides phi."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from torch import Tensor, nn
 
 
 def options(made: Any, name: str = "") -> dict[str, Any]:
-    """What `made` was made with, in plain Python: public numbers and words, and buffers that are in no state_dict.
+    """The options of a rule, an estimator or a meta-learner, in plain Python.
 
-    Those of its modules as well, but for torch's own; name: what goes before each. What a gradient trains is phi, and
-    not among them.
+    These are public numbers and words, and buffers that are in no state_dict; those of modules within as well, except
+    torch's own. What a gradient trains is phi, and not among them.
+
+    Args:
+        made: the object.
+        name: a prefix of every name.
+
+    Returns:
+        Name of the option -> value.
     """
     found = {}
     for owner, part in made.named_modules(prefix=name) if isinstance(made, nn.Module) else [(name, made)]:

@@ -17,10 +17,18 @@ def detached(tree: Any) -> Any:
 def choose(keep: Tensor, these: dict[str, Tensor], others: dict[str, Tensor]) -> dict[str, Tensor]:
     """`these` tensors where `keep` holds, `others` of the same names elsewhere.
 
-    What must not let a NaN through on the way back needs it twice: before the computation that may fail, to replace
-    its inputs, and behind it, to replace its result. One alone is not enough: the gradient of a result that was
-    replaced is 0, but 0 times an infinite derivative inside the computation is NaN. `others` may be the same tensors,
-    detached: then the values stay, and only the way back is closed.
+    To keep a NaN out of a gradient takes two calls: one before the computation that may fail, to replace its inputs,
+    and one behind it, to replace its result. One alone is not enough: the gradient of a result that was replaced is 0,
+    but 0 times an infinite derivative inside the computation is NaN. `others` may be the same tensors, detached: then
+    the values stay, and only the gradient is cut off.
+
+    Args:
+        keep: a bool scalar, or one that broadcasts.
+        these: name -> tensor.
+        others: likewise.
+
+    Returns:
+        name -> tensor.
     """
     return {name: torch.where(keep, t, others[name]) for name, t in these.items()}
 

@@ -15,8 +15,9 @@ TRAINING = "training"
 
 
 class Ablation(NamedTuple):
-    """A lesson's learned claims by name: those that failed without training, as they must, those that held, and those
-    that were never reached.
+    """A lesson run without training: what its claims about learning, by name, came to.
+
+    failed: as they must. held: although nothing was trained. missed: never reached. errors: of cells, a line each.
     """
 
     failed: list[str]
@@ -26,6 +27,7 @@ class Ablation(NamedTuple):
 
 
 def ablate(path: Path) -> Ablation:
+    """Run the lesson at `path` with every training at zero steps."""
     run = under_nbclient(path, untrained(notebooks.read(path)), METALEARN_ABLATE="1")
     learned = [line for line in run.claims if line["learned"]]
     held = [line["claim"] for line in learned if line["holds"]]
@@ -36,13 +38,13 @@ def ablate(path: Path) -> Ablation:
 
 def claims_in(notebook: Notebook) -> list[str]:
     """The names of the claims that stand at the top level of a notebook's cells, under no `if`."""
-    names = []
+    names: list[str] = []
     for cell in notebook["cells"]:
         tree = notebooks.parse(cell) if cell["cell_type"] == "code" else None
         for statement in tree.body if tree is not None else []:
             call = statement.value if isinstance(statement, ast.Expr) else None
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "claim":
-                names += [arg.value for arg in call.args[:1] if isinstance(arg, ast.Constant)]
+                names += [str(arg.value) for arg in call.args[:1] if isinstance(arg, ast.Constant)]
     return names
 
 
@@ -56,6 +58,7 @@ def untrained(notebook: Notebook) -> Notebook:
 
 
 def without_steps(code: str) -> str:
+    """The same code with every `range(...)` that a `for` runs over made `range(0)`."""
     return ast.unparse(_ZeroSteps().visit(ast.parse(code)))
 
 

@@ -30,6 +30,8 @@ class Breakage:
     applied: int = 0
 
     def function(self, name: str) -> Callable[..., Any]:
+        """The broken function, under the learner's `name`."""
+
         @functools.wraps(self.right)
         def broken(*args: Any, **kwargs: Any) -> Any:
             result = self.right(*args, **kwargs)

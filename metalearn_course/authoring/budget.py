@@ -50,4 +50,5 @@ def slowness(jobs: int = 1) -> float:
 
 
 def ratio(seconds: float, budget: float, slowness: float) -> float:
+    """How much of its budget a run of `seconds` took, on a machine `slowness` times as slow: above 1 is too long."""
     return seconds / (budget * slowness)

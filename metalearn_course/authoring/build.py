@@ -179,6 +179,7 @@ def unguarded_uses(tree: ast.Module, names: set[str], in_solution: bool) -> set[
     found: set[str] = set()
 
     def visit(node: ast.AST, allowed: set[str]) -> None:
+        child: ast.AST
         if isinstance(node, ast.If):
             guarded = _guarded(node.test)
             for child in node.body:

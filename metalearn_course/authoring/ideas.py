@@ -10,6 +10,8 @@ from metalearn_course._common import notebooks
 
 
 class Idea(NamedTuple):
+    """What the course must teach, in words, and the lessons that do."""
+
     title: str
     lessons: tuple[str, ...]
 

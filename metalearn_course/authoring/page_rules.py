@@ -11,22 +11,48 @@ from typing import Any
 
 from metalearn_course._common import notebooks
 from metalearn_course._common.notebooks import Cell, Notebook, place, source, tags
+from metalearn_course.authoring.build import KERNEL
+from metalearn_course.authoring.tidy import KEPT
 
 LINES = 20
 PRINTING = {"print", "claim", "display", "hint", "progress", "doctor"}
 COMPARED, RAISES = "nbval-check-output", "raises-exception"
+_CLEAN = "`metalearn dev tidy LESSON` puts it in order."
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def lesson_problems(path: Path) -> list[str]:
     """What is wrong with a stored lesson, a line for each."""
     notebook = notebooks.read(path)
-    wrong = list(_notebook_problems(path, notebook)) + code_problems(path)
+    wrong = list(_notebook_problems(path, notebook)) + metadata_problems(path) + code_problems(path)
     code_cells = [(index, cell) for index, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code"]
     if len(code_cells) > 1 and all(cell["execution_count"] is None for _, cell in code_cells):
         return [*wrong, f"{path.parent.name}/{path.name} is stored without having run; run it and save it."]
     for index, cell in code_cells:
         wrong += [f"{place(path, index, cell)}: {text}" for text in _stored_problems(cell)]
+    return wrong
+
+
+def solution_problems(path: Path) -> list[str]:
+    """What is wrong with a stored solution, which keeps nbgrader's marks and no outputs."""
+    wrong = metadata_problems(path) + code_problems(path)
+    for index, cell in enumerate(notebooks.read(path)["cells"]):
+        if cell.get("outputs"):
+            wrong.append(f"{place(path, index, cell)}: stored outputs, which no one is shown. {_CLEAN}")
+    return wrong
+
+
+def metadata_problems(path: Path) -> list[str]:
+    """What an editor left in a notebook that changes for no reason: timings, a kernel's name, folded cells."""
+    notebook = notebooks.read(path)
+    here = f"{path.parent.name}/{path.name}"
+    wrong = []
+    for name in sorted({*KERNEL, *notebook["metadata"]} - {"metalearn", "widgets"}):
+        if notebook["metadata"].get(name) != KERNEL.get(name):
+            wrong.append(f"{here}: its metadata {name!r} is not the course's, {KERNEL.get(name, 'none')}. {_CLEAN}")
+    for index, cell in enumerate(notebook["cells"]):
+        if extra := sorted(cell["metadata"].keys() - {*KEPT[path.parent.name]}):
+            wrong.append(f"{place(path, index, cell)}: metadata {', '.join(extra)} says nothing to a reader. {_CLEAN}")
     return wrong
 
 

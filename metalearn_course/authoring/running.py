@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from xml.etree import ElementTree
 
 from metalearn_course._common import notebooks
@@ -51,6 +51,7 @@ def scratch(**changes: str) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSON Lines file; none where there is no file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
@@ -164,11 +165,11 @@ def measured_together(script: str, processes: int) -> list[str]:
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     command, environment = [sys.executable, "-c", script], kernel_environment()
     started = [subprocess.Popen(command, env=environment, **pipes) for _ in range(processes)]
-    before = [_until_ready(process.stdout) for process in started]
+    before = [_until_ready(cast(BinaryIO, process.stdout)) for process in started]
     for process in started:
         with contextlib.suppress(OSError):  # it ended before it was ready
-            process.stdin.write(b"\n")
-            process.stdin.flush()
+            cast(BinaryIO, process.stdin).write(b"\n")
+            cast(BinaryIO, process.stdin).flush()
     printed = [text + process.communicate()[0] for text, process in zip(before, started, strict=True)]
     return [text.decode("utf-8", "replace").strip().rpartition("\n")[2].strip() for text in printed]
 

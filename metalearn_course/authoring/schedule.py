@@ -89,6 +89,7 @@ class Ahead:
         self.ran: dict[str, list[tuple[float, float]]] = {}
 
     def begin(self, proof: Proof, now: float) -> None:
+        """Note that `proof` began; `now` is in seconds of any clock, the same one in every call."""
         self.began[proof.what] = now
 
     def end(self, proof: Proof, now: float) -> float:

@@ -21,6 +21,7 @@ SECONDS_OF_AN_EXERCISE = 1.5  # to judge its written answers, on the reference m
 
 @functools.cache
 def slowness(jobs: int = 1) -> float:
+    """`budget.slowness`, measured once in a process."""
     return budget.slowness(jobs)
 
 
@@ -49,7 +50,7 @@ def validate_pages(lesson: str, root: Path | None = None) -> Outcome:
     lessons, solutions = (find_notebooks(folder, lesson, root) for folder in FOLDERS[:2])
     wrong = [line for path in lessons for line in guards.lesson_problems(path)]
     for path in solutions:
-        wrong += guards.code_problems(path) + proofs.page_problems(path, register)
+        wrong += guards.solution_problems(path) + proofs.page_problems(path, register)
     return Outcome(f"pages {lesson}", "" if wrong else "its notebooks are stored as they should be", wrong)
 
 
@@ -124,20 +125,16 @@ def by_cost(paths: Collection[Path]) -> list[Path]:
 
 
 def planned(lessons: Collection[str], ablate: bool = False, jobs: int = 1) -> list[Proof]:
-    """Every proof of these lessons and of the course as a whole, in the order in which a failure is cheapest to learn
-    of; with `ablate`, the ablations only.
+    """Every proof of these lessons and of the course as a whole; with `ablate`, the ablations only.
+
+    The cheapest come first, so that a failure is known as early as it can be.
     """
     pages = by_cost([path for lesson in lessons for path in find_notebooks("notebooks", lesson)])
     if ablate:
         return [_running(f"notebooks/{path.name}, untrained", "ablation", path, validate_ablation) for path in pages]
-    plan = [
-        Proof("files", "course", 0.1, validate_files),
-        Proof("build", "course", 0.3, validate_build),
-        Proof("ideas", "course", 0.1, validate_ideas),
-    ]
+    plan = seen_without_running(lessons)
     if not lessons:
         return plan
-    plan += [Proof(f"pages {one}", "pages", 0.1, functools.partial(validate_pages, one)) for one in lessons]
     plan.append(Proof("machine", "machine", 15.0, functools.partial(validate_machine, jobs)))
     for one in lessons:
         if register := exercises_of(one):
@@ -150,6 +147,19 @@ def planned(lessons: Collection[str], ablate: bool = False, jobs: int = 1) -> li
     return plan + [
         _running(f"exercises {lesson_of(path)}", "exercises", path, functools.partial(_exercises_of, jobs=jobs))
         for path in by_cost([path for one in lessons for path in find_notebooks("solutions", one)])
+    ]
+
+
+def seen_without_running(lessons: Collection[str]) -> list[Proof]:
+    """What can be proved in a second or two.
+
+    Nothing is missing, exercises are built, pages are stored as they should be, every idea is taught.
+    """
+    return [
+        Proof("files", "course", 0.1, validate_files),
+        Proof("build", "course", 0.3, validate_build),
+        Proof("ideas", "course", 0.1, validate_ideas),
+        *(Proof(f"pages {one}", "pages", 0.1, functools.partial(validate_pages, one)) for one in lessons),
     ]
 
 

@@ -1,4 +1,7 @@
-"""What a lesson's exercises need: `check`, `hint`, `solved_or_skip`, `progress`, `doctor`.
+"""What notebooks need beside the methods.
+
+Exercises (`check`, `hint`, `solved_or_skip`, `progress`, `judge`, and `losses`, which exercise 1.3 gives), what
+benchmarks measured (`results`), and `doctor`.
 
 Names load on first use, so that the command line can reach the light parts of this package without torch.
 """
@@ -11,7 +14,10 @@ from typing import Any
 _MODULE_OF = {
     "check": "metalearn_course.classroom.desk",
     "hint": "metalearn_course.classroom.desk",
+    "judge": "metalearn_course.classroom.register",
+    "losses": "metalearn_course.classroom.checks.lesson_01.train",
     "progress": "metalearn_course.classroom.desk",
+    "results": "metalearn_course.classroom.measurements",
     "solved_or_skip": "metalearn_course.classroom.desk",
     "doctor": "metalearn_course.classroom.machine",
 }

@@ -23,10 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalearn_course.classroom.mistakes import Mistake, NotYet
+from metalearn_course.classroom.mistakes import SECONDS, Mistake, NotYet
 from metalearn_course.classroom.values import expect_kind, parts
 
-SECONDS = 5.0
 GRACE = 1.0
 _UNSET: Any = object()
 
@@ -58,6 +57,7 @@ class Answer:
         self.name = getattr(function, "__name__", "your function")
 
     def __call__(self, *args: Any, like: Any = _UNSET, **kwargs: Any) -> Any:
+        """Call the function on these inputs; see the class."""
         inputs = {name: Snapshot(value) for name, value in _named(self.function, args, kwargs).items()}
         try:
             result = self._run(lambda function: function(*args, **kwargs))
@@ -139,10 +139,10 @@ class Snapshot:
 
     def restore(self) -> None:
         """Put the old contents back into the very same objects."""
-        if isinstance(self.value, dict):
+        if isinstance(self.value, dict) and isinstance(self.members, dict):
             self.value.clear()
             self.value.update(self.members)
-        elif isinstance(self.value, list):
+        elif isinstance(self.value, list) and isinstance(self.members, list):
             self.value[:] = self.members
         elif isinstance(self.value, Tensor):
             if not _equal(self.value, self.copy):

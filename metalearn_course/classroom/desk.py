@@ -73,6 +73,9 @@ def solved_or_skip(*functions: Any) -> bool:
     """Whether these very functions passed their checks; otherwise say kindly what is skipped.
 
     Use it around every cell that calls a learner's function: `if solved_or_skip(expected_risk):`.
+
+    Args:
+        functions: the functions themselves, as the cell is going to call them.
     """
     for function in functions:
         name = getattr(function, "__name__", str(function))
@@ -85,7 +88,12 @@ def solved_or_skip(*functions: Any) -> bool:
 
 
 def hint(name: str, level: int | None = None) -> None:
-    """Print the next hint for an exercise: a question, then a pointer, then nearly the line."""
+    """Print the next hint for an exercise: a question, then a pointer, then nearly the line.
+
+    Args:
+        name: of the exercise.
+        level: 1, 2 or 3, to see that hint again; the next one by default.
+    """
     try:
         found = find(name)
     except CourseError as error:
@@ -119,6 +127,7 @@ def progress() -> None:
 
 
 def mark(record: dict[str, Any]) -> str:
+    """✓ where a record says solved, ✗ where the last try was wrong, … otherwise."""
     return "✓" if record.get("solved") else "✗" if record.get("status") == "wrong" else "…"
 
 

@@ -1,15 +1,12 @@
-"""Exercises: what the files of checks register, and how a learner's function is judged."""
+"""Exercises, and how a learner's function is judged. Nothing here imports torch before a function is judged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
-import torch
-
-from metalearn_course._common.environment import CourseError
-from metalearn_course.classroom.answer import SECONDS, Answer
 from metalearn_course.classroom.mistakes import Mistake, NotYet
 
 Status = Literal["solved", "wrong", "not_yet"]
@@ -27,7 +24,31 @@ class Verdict:
 
     @property
     def mark(self) -> str:
+        """✓, ✗ or …: the status as a character."""
         return {"solved": "✓", "wrong": "✗", "not_yet": "…"}[self.status]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What one exercise says: a text a mistake ("NAME" or "NAME/WHICH"), and words that these texts have in common."""
+
+    praise: str
+    mistakes: dict[str, str]
+    words: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The check that stands in checks/lesson_NN/NAME.py as CHECK; its first call imports that file, and torch."""
+
+    lesson: str
+    name: str
+    texts: Texts
+
+    def __call__(self, answer: Any) -> str:
+        """Check a guarded answer: the praise, or a Mistake or NotYet that is raised."""
+        file = import_module(f"metalearn_course.classroom.checks.lesson_{self.lesson}.{self.name}")
+        return file.CHECK(answer, self.texts)
 
 
 @dataclass(frozen=True)
@@ -57,6 +78,11 @@ class Exercise:
         """Check a learner's function. Whatever it does, a verdict comes back."""
         if not callable(function):
             return Verdict("wrong", f"`{self.name}` is {function!r:.80}; expected a function.", "wrong_type")
+        import torch
+
+        from metalearn_course.classroom.answer import Answer
+
+        torch.func.grad(torch.sin)(torch.zeros(()))  # loads what it needs now, and not while the answer's time runs
         answer = Answer(function, seconds or self.seconds)
         try:
             with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -74,37 +100,3 @@ class Exercise:
             text = f"the check could not make sense of what `{self.name}` returns ({type(error).__name__}: {error})."
             return Verdict("wrong", text, "check_error")
         return Verdict("solved", praise or "right.")
-
-
-EXERCISES: dict[str, Exercise] = {}
-
-
-def exercise(
-    *,
-    lesson: str,
-    number: int,
-    title: str,
-    minutes: int,
-    difficulty: int,
-    mistakes: tuple[str, ...],
-    hints: tuple[str, str, str],
-    stretch: bool = False,
-    seconds: float = SECONDS,
-) -> Callable[[Check], Check]:
-    """Register the check below as the exercise of its own name.
-
-    The check gets the learner's function under guard, raises `Mistake(name, message)` and returns a sentence of praise.
-    `mistakes` names every misconception that it can find; `seconds` is the time limit of one call.
-    """
-
-    def register(check: Check) -> Check:
-        name = check.__name__
-        known = EXERCISES.get(name)
-        if known is not None and known.check.__module__ != check.__module__:
-            raise CourseError(f"Two exercises are called {name!r}, in lessons {known.lesson} and {lesson}: rename one.")
-        EXERCISES[name] = Exercise(
-            name, lesson, number, title, minutes, difficulty, stretch, mistakes, hints, seconds, check
-        )
-        return check
-
-    return register

@@ -42,6 +42,7 @@ def report() -> bool:
 
 
 def examine() -> Iterator[Finding]:
+    """What there is to say of this machine: Python, packages, threads, data, folders, fonts."""
     for question in (_python, _packages, _threads, _data, _folders, _fonts):
         try:
             yield from question()

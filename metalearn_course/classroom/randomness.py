@@ -13,6 +13,7 @@ from metalearn_course.classroom.values import near
 
 
 def seeded(seed: int) -> Generator:
+    """A fresh generator with this seed."""
     return torch.Generator().manual_seed(seed)
 
 

@@ -14,6 +14,7 @@ _warned = False
 
 
 def path() -> Path:
+    """Where the file is; it need not exist yet."""
     return home() / "progress.json"
 
 

@@ -129,6 +129,8 @@ def difference(got: Any, want: Any, what: str, rtol: float, atol: float) -> str 
         return next((text for text in wrong if text is not None), None)
     if not isinstance(want, Tensor | np.ndarray | float | int) or isinstance(want, bool):
         return None if got == want else f"{what}: got {show(got)}, expected {show(want)}."
+    if got is None:  # a gradient that does not arrive, say
+        return f"{what}: got None, expected {show(want)}."
     here = torch.as_tensor(got).detach().to(torch.float64)
     there = torch.as_tensor(want).detach().to(torch.float64)
     if here.shape != there.shape:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metalearn_course._common.console import say
 from metalearn_course._common.environment import CourseError, calm_threads, utf8_output
+
+if TYPE_CHECKING:
+    from metalearn_course.authoring.schedule import Done, Proof
 
 app = typer.Typer(
     help="Learn meta-learning by hand: open the lessons, do the exercises, check them.",
@@ -131,6 +134,32 @@ def store(lesson: Annotated[str, typer.Argument(help="The number of the lesson t
     say(f"✓ {path.name} ran, and its outputs are stored")
 
 
+@dev.command()
+def tidy(lesson: Lesson = None) -> None:
+    """Take out of lessons and solutions what editors leave there, and give new cells a name."""
+    from metalearn_course._common.notebooks import two_digits
+    from metalearn_course.authoring.tidy import tidy as put_in_order
+
+    changed = put_in_order(two_digits(lesson))
+    for line in changed:
+        say(line)
+    if not changed:
+        say("✓ lessons and solutions are tidy")
+
+
+@dev.command()
+def pages(lesson: Lesson = None) -> None:
+    """Look at stored notebooks without running them: complete, built, clean, every idea taught."""
+    from metalearn_course._common.notebooks import two_digits
+
+    number = two_digits(lesson)
+    calm_threads()
+    from metalearn_course.authoring.complete import lessons_called
+    from metalearn_course.authoring.validate import seen_without_running
+
+    _carry_out(seen_without_running(lessons_called(number)))
+
+
 Jobs = Annotated[int, typer.Option(min=1, help="How many notebooks to run at a time, with one thread each.")]
 Changed = Annotated[bool, typer.Option("--changed", help="Only lessons that the working tree changes.")]
 Since = Annotated[str | None, typer.Option(metavar="REVISION", help="Only lessons changed since then.")]
@@ -171,8 +200,6 @@ def _prove(lesson: str | None, jobs: int, changed: bool, since: str | None, juni
     calm_threads(1 if jobs > 1 else None)
     from metalearn_course.authoring.changed import touched
     from metalearn_course.authoring.complete import lessons_called
-    from metalearn_course.authoring.junit import write
-    from metalearn_course.authoring.schedule import carry_out
     from metalearn_course.authoring.validate import planned
 
     lessons = lessons_called(number)
@@ -180,7 +207,15 @@ def _prove(lesson: str | None, jobs: int, changed: bool, since: str | None, juni
         found = touched(lessons, since)
         say(f"{found.why}; what concerns the course as a whole is proved in any case")
         lessons = found.lessons
-    plan, done = planned(lessons, ablate, jobs), []
+    _carry_out(planned(lessons, ablate, jobs), jobs, junit)
+
+
+def _carry_out(plan: list[Proof], jobs: int = 1, junit: Path | None = None) -> None:
+    """Prove what is planned, a line for each, and exit by whether all of it held."""
+    from metalearn_course.authoring.junit import write
+    from metalearn_course.authoring.schedule import carry_out
+
+    done: list[Done] = []
     if junit is not None:
         write(junit, plan, done)  # now, for a file that cannot be written is better known before than after
     for one in carry_out(plan, jobs):
@@ -209,6 +244,7 @@ def _line(mark: str, text: str, color: str) -> None:
 
 
 def main() -> None:
+    """The `metalearn` command: an error that the user can mend is one line on stderr, and exit code 2."""
     utf8_output()
     try:
         app()

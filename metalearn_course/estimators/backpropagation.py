@@ -15,10 +15,13 @@ from .base import Divergences, gradient, with_phi
 class Backpropagation:
     """The exact gradient of the mean objective, through everything `adapt` did. Carries only what diverged.
 
-    A parameter that plays no part has gradient zero; RuntimeError where none of them plays one. compile: by
-    torch.compile, which needs a C++ compiler and some ten seconds, and makes steps of small networks several times
-    faster; it draws other random numbers, and trainings of a `TrainedBy` that diverge are not counted. A meta-learner
-    that goes `one_by_one` gets its gradient task by task, in the memory of one.
+    A parameter that the objective does not depend on has gradient zero; RuntimeError where it depends on none. A
+    meta-learner that goes `one_by_one` gets its gradient task by task, in the memory of one.
+
+    Args:
+        compile: whether to use torch.compile, which needs a C++ compiler and some ten seconds, and makes steps of small
+            networks several times faster. It draws other random numbers, and trainings of a `TrainedBy` that diverge
+            are not counted.
     """
 
     def __init__(self, compile: bool = False) -> None:
@@ -26,17 +29,21 @@ class Backpropagation:
         self._compiled = torch.compile(_by_transformation) if compile else None
 
     def init(self, meta_learner: MetaLearner, tasks: Task) -> Divergences:
+        """Nothing but a count of what diverged."""
         return Divergences.none()
 
     def period(self, meta_learner: MetaLearner) -> int:
+        """Every step is a whole training."""
         return 1
 
     def divergences(self, s: Divergences) -> Divergences:
+        """What diverged so far."""
         return s
 
     def step(
         self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Divergences | tuple[()]
     ) -> tuple[Params, Tensor, Divergences]:
+        """The exact gradient, the objectives (tasks,), and what diverged so far."""
         if self.compile:
             check_tasks(tasks)
         if not meta_learner.one_by_one:
@@ -47,13 +54,13 @@ class Backpropagation:
             grads = {name: torch.stack([grads[name] for grads, _ in each]).mean(0) for name in phi}
             seen = Outcomes(*(torch.cat(parts) for parts in zip(*(seen for _, seen in each), strict=True)))
         if self.compile and not any(g.any() for g in grads.values()):
-            _by_backward(meta_learner, phi, tasks)  # zero because nothing reaches phi? It says so
+            _by_backward(meta_learner, phi, tasks)  # raises, where the gradient is zero because nothing reaches phi
         return grads, seen.losses, (s or Divergences.none()).and_those_of(seen)
 
     def _gradients(self, meta_learner: MetaLearner, phi: Params, tasks: Task) -> tuple[Params, Outcomes]:
         if self._compiled is None:
             return _by_backward(meta_learner, phi, tasks)
-        values = {name: p.detach() for name, p in phi.items()}  # or a second gradient is prepared that nobody asks for
+        values = {name: p.detach() for name, p in phi.items()}  # detached, or torch.compile prepares a second gradient
         grads, losses = self._compiled(meta_learner, values, tasks)
         return grads, Outcomes.of(losses)
 

@@ -29,14 +29,19 @@ class Divergences(NamedTuple):
 
     @classmethod
     def none(cls) -> Divergences:
+        """Nothing so far."""
         return cls(torch.tensor(0), torch.tensor(-1), torch.tensor(False))
 
     def and_those_of(self, outcomes: Outcomes) -> Divergences:
-        steps = outcomes.stopped[outcomes.stopped >= 0]
-        if len(steps):
-            earliest = steps.min() if self.earliest < 0 else torch.minimum(self.earliest, steps.min())
-            self = self._replace(stopped=self.stopped + len(steps), earliest=earliest)
-        return self._replace(capped=self.capped | outcomes.capped.any())
+        """These, and what diverged in one more step; no `if` asks for a value, so that a meta-step can be vmapped."""
+        newly, never = outcomes.stopped >= 0, torch.iinfo(torch.int64).max
+        first = torch.where(newly, outcomes.stopped, never).min()
+        earliest = torch.minimum(first, torch.where(self.earliest < 0, never, self.earliest))
+        return Divergences(
+            self.stopped + newly.sum(),
+            torch.where(earliest == never, -1, earliest),
+            self.capped | outcomes.capped.any(),
+        )
 
 
 class Estimator(Protocol):
@@ -51,11 +56,21 @@ class Estimator(Protocol):
         ...
 
     def step(self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: Any) -> tuple[Params, Tensor, Any]:
-        """The gradient by name, the meta-loss of every task (tasks,), what is carried on. `s` is () at first."""
+        """One estimate.
+
+        Args:
+            meta_learner: whose objective it is.
+            phi: by name, where the gradient is taken.
+            tasks: a stack.
+            s: what the step before returned, or `init`; `()` for nothing.
+
+        Returns:
+            The gradient by name, the meta-loss of every task (tasks,), and what is carried into the next step.
+        """
         ...
 
     def period(self, meta_learner: MetaLearner) -> int:
-        """How many steps make one whole training; the tasks that a first step is given serve for all of them."""
+        """How many steps make one whole training: those after the first go on with the tasks of the first."""
         ...
 
     def divergences(self, s: Any) -> Divergences:
@@ -82,7 +97,19 @@ def with_phi(phi: Params, function: Callable[..., Any], meta_learner: MetaLearne
 
 
 def gradient(meta_learner: MetaLearner, phi: Params, loss: Tensor) -> Params:
-    """The gradient of a scalar; zero where a parameter plays no part, RuntimeError where none plays one."""
+    """The gradient of a scalar.
+
+    Args:
+        meta_learner: whose parameters phi are, for the message.
+        phi: by name.
+        loss: the scalar.
+
+    Returns:
+        The gradient by name; zero for a parameter that the loss does not depend on.
+
+    Raises:
+        RuntimeError: if it depends on none of them.
+    """
     grads = torch.autograd.grad(loss, [*phi.values()], allow_unused=True) if loss.requires_grad else ()
     if all(g is None for g in grads):
         raise RuntimeError(
@@ -93,8 +120,8 @@ def gradient(meta_learner: MetaLearner, phi: Params, loss: Tensor) -> Params:
     return {name: torch.zeros_like(p) if g is None else g for (name, p), g in reached}
 
 
-def trainings_of(estimator: Estimator, meta_learner: MetaLearner, truncation: int) -> TrainedBy:
-    """The meta-learner as one whose trainings can be cut into segments of `truncation` steps."""
+def trainings_of(estimator: object, meta_learner: MetaLearner, truncation: int) -> TrainedBy:
+    """The meta-learner, after a check that its trainings can be cut into segments of `truncation` steps."""
     name = type(estimator).__name__
     if not isinstance(meta_learner, TrainedBy):
         raise TypeError(

@@ -7,20 +7,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .._common.arguments import number, whole
 from ..meta_learners.base import MetaLearner
 from ..meta_learners.segments import Run
 from ..tasks.task import Task
 from ..update_rules import Params
 from . import populations
-from .base import Divergences, segments_in, trainings_of
+from .base import Divergences, trainings_of
 from .evolution_strategies import estimate, mirrored, perturbations
 
 
 class PESState(NamedTuple):
-    """tasks: those that all particles train on. step: the inner steps done, int64. particles: where the trainings
-    stand, (2 * pairs, tasks, ...), first the positive ones. accumulated: xi, each pair's perturbations since the
-    training began, added up, name -> (pairs, ...).
+    """What PES carries from one segment to the next.
+
+    tasks: those that all particles train on. step: the inner steps done, int64. particles: where the trainings stand,
+    (2 * pairs, tasks, ...), first the positive ones. accumulated: xi, the sum of each pair's perturbations since the
+    training began, name -> (pairs, ...). diverged: what did so far.
     """
 
     tasks: Task
@@ -30,36 +31,39 @@ class PESState(NamedTuple):
     diverged: Divergences
 
 
-class PES:
+class PES(populations.InSegments):
     """Persistent evolution strategies (Vicol et al., 2021, arXiv:2112.13835, algorithm 2): truncated, yet unbiased.
 
     Each particle of a pair goes on from its own training. Its losses are the work of all its perturbations so far, so
-    they are multiplied by their sum, which starts again at 0 with every new training. Unbiased for the meta-loss as it
-    is smoothed by a perturbation of every segment (`EvolutionStrategies`: one of the whole training), as long as phi
-    stays the same during a training.
+    they are multiplied by the sum of these, which starts again at 0 with every new training. It is unbiased for the
+    meta-loss smoothed by a perturbation of every segment (`EvolutionStrategies`: one of the whole training), as long as
+    phi stays the same during a training.
+
+    Args:
+        truncation: inner steps in a segment.
+        sigma: the standard deviation of the perturbations, above 0.
+        pairs: of members of the population; one has phi + epsilon, the other phi - epsilon.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
 
-    def __init__(self, truncation: int, sigma: float = 0.01, pairs: int = 8) -> None:
-        self.truncation = whole("truncation", truncation)
-        self.sigma = number("sigma", sigma, above=0)
-        self.pairs = whole("pairs", pairs)
-
     def init(self, meta_learner: MetaLearner, tasks: Task) -> PESState:
+        """Fresh trainings of every particle, and xi = 0."""
         trains = trainings_of(self, meta_learner, self.truncation)
         members, zeros = populations.start_of(trains, self.pairs)
         particles = populations.begin(trains, members, tasks)
         return PESState(tasks, torch.tensor(0), particles, zeros, Divergences.none())
 
-    def period(self, meta_learner: MetaLearner) -> int:
-        return segments_in(trainings_of(self, meta_learner, self.truncation), self.truncation)
-
     def divergences(self, s: PESState) -> Divergences:
+        """What diverged so far."""
         return s.diverged
 
     @torch.no_grad()
     def step(
         self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: PESState | tuple[()]
     ) -> tuple[Params, Tensor, PESState]:
+        """The estimate of one segment, the particles' mean meta-losses in it (tasks,), and where they stand."""
         trains = trainings_of(self, meta_learner, self.truncation)
         diverged = s.diverged if s else Divergences.none()
         # Draw epsilon for every pair; perturb by +epsilon and by -epsilon.

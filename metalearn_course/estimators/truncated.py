@@ -18,8 +18,10 @@ from .base import Divergences, gradient, segments_in, trainings_of, with_phi
 
 
 class TruncatedState(NamedTuple):
-    """tasks: those that the trainings are of. step: the inner steps that they have done, int64. runs: where they stand,
-    (tasks, ...), detached.
+    """What truncated backpropagation carries from one segment to the next.
+
+    tasks: those that are trained on. step: the inner steps done, int64. runs: where the trainings stand, (tasks, ...),
+    detached. diverged: what did so far.
     """
 
     tasks: Task
@@ -29,11 +31,18 @@ class TruncatedState(NamedTuple):
 
 
 class Truncated:
-    """Backpropagation through `truncation` inner steps at a time (Williams and Peng, 1990; Andrychowicz et al., 2016).
+    """Backpropagation through `truncation` inner steps at a time.
 
-    Each call goes on where the one before left a stack of trainings, detached, and begins anew on fresh tasks when
-    their horizon is reached. The gradients of all segments add up to the exact one, but for all that an early step does
-    to later segments: that is the bias. With a "last" meta-loss only the last segment has a gradient.
+    Williams and Peng (1990); Andrychowicz et al. (2016, arXiv:1606.04474). Each call goes on where the one before left
+    a stack of trainings, detached, and begins anew on fresh tasks when their horizon is reached. The gradients of all
+    segments add up to the exact one, without what an early step does to later segments: that is the bias. With a "last"
+    meta-loss only the last segment has a gradient.
+
+    Args:
+        truncation: inner steps in a segment.
+
+    Raises:
+        ValueError: if it is no whole number from 1.
     """
 
     def __init__(self, truncation: int) -> None:
@@ -45,14 +54,17 @@ class Truncated:
         return TruncatedState(tasks, torch.tensor(0), runs, Divergences.none())
 
     def period(self, meta_learner: MetaLearner) -> int:
+        """How many segments a training has."""
         return segments_in(trainings_of(self, meta_learner, self.truncation), self.truncation)
 
     def divergences(self, s: TruncatedState) -> Divergences:
+        """What diverged so far."""
         return s.diverged
 
     def step(
         self, meta_learner: MetaLearner, phi: Params, tasks: Task, s: TruncatedState | tuple[()]
     ) -> tuple[Params, Tensor, TruncatedState]:
+        """The gradient through one segment, the meta-losses in it (tasks,), and where the trainings stand."""
         trains = trainings_of(self, meta_learner, self.truncation)
         diverged = s.diverged if s else Divergences.none()
         if not s or s.step == 0:

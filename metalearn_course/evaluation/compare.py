@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .._common.arguments import whole
 from ..meta_learners.base import MetaLearner
 from ..tasks.task import TaskDistribution, one_task
 from .evaluate import Evaluation, evaluate
 from .metrics import half_width
 from .predictions import in_mode
 
-_TIMED = 20
+_TIMED = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,26 @@ def compare(
     episodes: int = 600,
     seed: int = 1,
 ) -> list[Row]:
-    """Evaluate every meta-learner on the same `episodes` tasks; `against` names the reference, the last by default.
+    """Evaluate every meta-learner on the same tasks.
 
     Differences are taken within episodes. Similar methods find the same episodes hard, so their difference is known
     more exactly than from episodes of their own.
+
+    Args:
+        meta_learners: by name.
+        tasks: where the tasks come from.
+        symbols: further tasks, of the learner's own symbols; none by default.
+        against: the name of the reference, which the others are compared with; the last by default.
+        episodes: how many tasks, 2 or more.
+        seed: of the tasks, and of whatever else is drawn.
+
+    Returns:
+        A `Row` for each, in their order.
+
+    Raises:
+        ValueError: without a meta-learner, for a reference of no known name, and for numbers out of range.
     """
+    seed = whole("seed", seed, -(2**63))
     if not meta_learners:
         raise ValueError("compare needs at least one meta-learner; it got none.")
     against = list(meta_learners)[-1] if against is None else against
@@ -79,7 +94,7 @@ def _difference(scores: Tensor, reference: Tensor) -> tuple[float, float]:
 
 def _milliseconds(meta_learner: MetaLearner, tasks: TaskDistribution, seed: int) -> float:
     """The median time of `fit` over several support sets."""
-    batch, times = tasks.sample(_TIMED, torch.Generator().manual_seed(operator.index(seed))), []
+    batch, times = tasks.sample(_TIMED, torch.Generator().manual_seed(seed)), []
     with in_mode(meta_learner), torch.random.fork_rng(devices=[]):
         for i in range(_TIMED):
             support = one_task(batch, i).support

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from .._common.arguments import whole
 from .._common.seeds import FRESH, PROBLEMS, stream
 from ..meta_learners.trained_by import TrainedBy
 from ..tasks.task import Task, TaskDistribution, check_tasks
@@ -16,16 +17,27 @@ _PROBLEMS_AT_ONCE = 128
 
 
 def curves(trained_by: TrainedBy, tasks: TaskDistribution, *, problems: int = 1000, seed: int = 1) -> Tensor:
-    """The query loss before and after every step of `problems` trainings: (problems, steps + 1).
+    """The query loss before and after every step of many trainings.
 
-    What `seed` is for: two rules with the same seed meet the same problems and begin from the same weights. These are
-    never the problems of meta-training, whatever its seed. A training that diverges is followed wherever it goes; what
-    is not a number counts as infinite.
+    Two rules with the same seed meet the same problems and begin from the same weights. These are never the problems of
+    meta-training, whatever its seed. A training that diverges is followed to its end; NaN counts as infinite.
+
+    Args:
+        trained_by: whose trainings are followed.
+        tasks: where the problems come from.
+        problems: how many, 2 or more.
+        seed: of the problems, and of the weights that trainings begin from.
+
+    Returns:
+        The losses, (problems, steps + 1).
+
+    Raises:
+        TypeError: if `trained_by` is no `TrainedBy`.
+        ValueError: for numbers out of range.
     """
     if not isinstance(trained_by, TrainedBy):
         raise TypeError(f"curves follows the trainings of a TrainedBy; {type(trained_by).__name__} is none.")
-    if problems < 2:
-        raise ValueError(f"problems={problems}; a mean over problems with an interval needs at least 2.")
+    problems, seed = whole("problems", problems, 2), whole("seed", seed, -(2**63))
     generator, parts = torch.Generator().manual_seed(stream(seed, PROBLEMS)), []
     with in_mode(trained_by), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))

@@ -31,14 +31,22 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
     """Which inputs does the answer to query 0 of task 0 depend on? Measured, not declared.
 
     Other inputs are replaced one kind at a time: the answer changes, or it does not. And because a change can be too
-    small to see, its gradient with respect to them is asked for as well. `train_mode` measures what holds in training.
+    small to see, its gradient with respect to them is looked at as well.
+
+    Args:
+        meta_learner: whose answer it is.
+        tasks: where two stacks of two tasks are drawn from.
+        train_mode: whether to measure in train mode instead of eval mode.
+
+    Returns:
+        The `Dependencies`.
     """
     generator = torch.Generator().manual_seed(0)
     batch, other = tasks.sample(2, generator), tasks.sample(2, generator)
     kinds = ("own_support", "other_queries", "other_tasks")
 
     def answer(support_x: Tensor, query_x: Tensor) -> Tensor:
-        torch.manual_seed(0)  # a method's own random numbers are no dependence
+        torch.manual_seed(0)  # the same random numbers for every answer: they are no dependence
         stack = Task(Examples(support_x, batch.support.y), Examples(query_x, batch.query.y), batch.classes)
         return predictions(meta_learner, stack)[0, 0]
 
@@ -59,7 +67,7 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
 
 
 def _inputs_of(kind: str, batch: Task) -> tuple[Tensor, Tensor]:
-    """Masks over (support, query) inputs of two tasks: those that `kind` speaks of, seen from query 0 of task 0."""
+    """Masks over the (support, query) inputs of two tasks: those that are of this kind for query 0 of task 0."""
     support = torch.zeros(batch.support.x.shape[:2], dtype=torch.bool)
     query = torch.zeros(batch.query.x.shape[:2], dtype=torch.bool)
     if kind == "own_support":

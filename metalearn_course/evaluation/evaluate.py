@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from .._common.arguments import whole
 from .._common.seeds import FRESH, stream
 from ..meta_learners.base import MetaLearner
 from ..tasks.task import TaskDistribution
@@ -24,8 +24,8 @@ _TASKS_AT_ONCE = 25
 class Evaluation:
     """A number with everything needed to believe it: `mean` ± `interval` (95% over tasks), protocol, dependencies.
 
-    not_finite: in how many tasks an answer was NaN or infinity, because adaptation diverged. An accuracy would hide it
-    (minus infinity is a fair answer: no chance for that class).
+    per_task: the metric of every task. not_finite: in how many tasks an answer was NaN or infinity, because adaptation
+    diverged. An accuracy would hide it (minus infinity is a fair answer: no chance for that class).
     """
 
     mean: float
@@ -48,15 +48,27 @@ def evaluate(
     episodes: int = 600,
     seed: int = 1,
 ) -> Evaluation:
-    """Adapt to each of `episodes` tasks and judge the answers to its queries by `metric`, in eval mode.
+    """Adapt to each of many tasks and judge the answers to its queries, in eval mode.
 
-    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. Take another
-    seed than in meta-training: of generated tasks the same seed draws the same ones. Tasks go through in chunks, to
-    bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not independent.
+    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. Tasks go
+    through in chunks, to bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not
+    independent.
+
+    Args:
+        meta_learner: what is judged.
+        tasks: where the tasks come from.
+        metric: (predictions, y) of one task -> scalar.
+        episodes: how many tasks, 2 or more: an interval over them is given.
+        seed: of the tasks. Take another than in meta-training: of generated tasks the same seed draws the same ones.
+
+    Returns:
+        The `Evaluation`: mean, interval, protocol, dependencies.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
-    if episodes < 2:
-        raise ValueError(f"episodes={episodes}; an interval over tasks needs at least 2.")
-    generator = torch.Generator().manual_seed(operator.index(seed))
+    episodes, seed = whole("episodes", episodes, 2), whole("seed", seed, -(2**63))
+    generator = torch.Generator().manual_seed(seed)
     scores, not_finite = [], 0
     with in_mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
@@ -70,7 +82,11 @@ def evaluate(
         mean=per_task.mean().item(),
         interval=half_width(per_task),
         per_task=per_task,
-        protocol=f"{tasks.protocol}, {episodes} tasks",
+        protocol=f"{tasks.protocol}, {_of(len(per_task), episodes)}",
         dependencies=dependencies(meta_learner, tasks),
         not_finite=not_finite,
     )
+
+
+def _of(judged: int, asked: int) -> str:
+    return f"{asked} tasks" if judged == asked else f"{judged} of {asked} tasks (cut short by METALEARN_ABLATE)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .._common.arguments import whole
 from .._common.seeds import FRESH, stream
 from ..meta_learners.reader import Reader
 from ..tasks.task import Task, TaskDistribution
@@ -30,15 +30,27 @@ def instance_accuracy(
 ) -> InstanceAccuracy:
     """Accuracy by how often a class was seen, along sequences of a support set and then its queries.
 
-    Santoro et al. (2016) report it: their 2nd instance is entry 1. At the first, a reader can
-    do better than chance by elimination only: the label is one that has not come yet. And where every class comes
-    equally often, counting narrows the choice towards the end of a sequence.
+    Santoro et al. (2016, arXiv:1605.06065) report it: their 2nd instance is entry 1. At the first, a reader can do
+    better than chance by elimination only: the label is one that has not come yet. And where every class comes equally
+    often, counting narrows the choice towards the end of a sequence.
+
+    Args:
+        reader: whose answers are judged.
+        tasks: where the episodes come from.
+        episodes: how many, 2 or more: an interval over them is given.
+        seed: of the episodes, and of whatever else is drawn.
+
+    Returns:
+        An `InstanceAccuracy`; instances that come in fewer than half of the episodes are left out.
+
+    Raises:
+        TypeError: if `reader` is no `Reader`.
+        ValueError: for numbers out of range.
     """
-    if episodes < 2:
-        raise ValueError(f"episodes={episodes}; an interval over episodes needs at least 2.")
+    episodes, seed = whole("episodes", episodes, 2), whole("seed", seed, -(2**63))
     if not isinstance(reader, Reader):
         raise TypeError(f"instance_accuracy follows a Reader along a sequence; {type(reader).__name__} is none.")
-    generator = torch.Generator().manual_seed(operator.index(seed))
+    generator = torch.Generator().manual_seed(seed)
     right: list[Tensor] = []
     seen: list[Tensor] = []
 

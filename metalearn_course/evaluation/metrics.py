@@ -9,14 +9,33 @@ from torch import Tensor
 
 
 def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
-    """The share of one task's queries whose largest logit is at the label. predictions (m, ways), y (m,)."""
+    """The share of one task's queries whose largest logit is at the label.
+
+    Args:
+        predictions: logits (m, ways).
+        y: labels (m,).
+
+    Returns:
+        A scalar between 0 and 1.
+
+    Raises:
+        TypeError: for float targets.
+    """
     if y.is_floating_point():
         raise TypeError(f"accuracy needs labels; y is {y.dtype}, as in regression. Evaluate with metric=mse.")
     return (predictions.argmax(-1) == y).float().mean()
 
 
 def mse(predictions: Tensor, y: Tensor) -> Tensor:
-    """The mean squared error of one task's queries."""
+    """The mean squared error of one task's queries.
+
+    Args:
+        predictions: (m, outputs).
+        y: targets, (m, outputs).
+
+    Returns:
+        A scalar.
+    """
     return F.mse_loss(predictions, y)
 
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from .._common.arguments import numbers, whole
 from ..meta_learners.trained_by import TrainedBy
 from ..tasks.task import TaskDistribution
 from ..update_rules import UpdateRule
 from .curves import curves
 
-_NEAR = 1.4 * (1 + 1e-9)  # how far apart the best value and its neighbors may be, with room for rounding
+_NEAR = 1.4 * (1 + 1e-9)  # the largest factor between the best value and its neighbors, with room for rounding
 _HELD_OUT = 1  # the seed that curves draws its problems from
 
 
@@ -44,15 +45,30 @@ def tune(
 ) -> Tuned:
     """Find the value, usually a rate, for which `rule(value)` trains best.
 
-    A value's loss is the mean query loss after the last of `trainer`'s steps, over `problems` problems that `seed`
-    draws: the same problems and the same fresh weights for every value and every rule. They are not the held-out ones:
-    those `curves` draws from seed 1, if not told otherwise, which is refused here. A loss that is not finite is
-    infinitely bad, even if a single problem made it so; of equal losses the smallest value counts as best.
+    A value's loss is the mean query loss after the last of `trainer`'s steps: on the same problems and from the same
+    fresh weights for every value and every rule. A loss that is not finite is infinitely bad, even if a single problem
+    made it so; of equal losses the smallest value counts as best.
 
-    After all of `grid`, positive numbers, come values that depend on the losses so far. While the best lies at an edge,
-    the next value is as far beyond it as its neighbor is on the other side: an optimum at the edge of a grid is none.
-    Once it is interior, the wider of the gaps beside it is halved (geometrically), until both neighbors are within a
-    factor 1.4. No rule is tried with more than `trials` values; a search that is not done by then raises ValueError.
+    After all of `grid` come values that depend on the losses so far. While the best lies at an edge, the next value is
+    as far beyond it as its neighbor is on the other side: the best of a grid is no optimum if it lies at the edge. Once
+    it is interior, the wider of the gaps beside it is halved (geometrically), until both neighbors are within a factor
+    1.4.
+
+    Args:
+        rule: makes a rule of a value, such as SGD or `lambda lr: Adam(lr)`.
+        grid: positive numbers, 2 or more, that are tried first.
+        tasks: where the problems come from.
+        trainer: a `TrainedBy` whose rule is replaced.
+        problems: how many, 2 or more.
+        seed: of the problems. Not 1, from which `curves` draws the held-out ones.
+        trials: the most values that are tried.
+
+    Returns:
+        The best value, its loss, what was tried, and the rule, as a `Tuned`.
+
+    Raises:
+        TypeError: if `rule` makes no rules, or `trainer` is no `TrainedBy`.
+        ValueError: for numbers out of range, and for a search that is not done after all trials.
     """
     if hasattr(rule, "update") and not isinstance(rule, type):
         kind = type(rule).__name__
@@ -63,11 +79,12 @@ def tune(
         raise TypeError(f"rule={rule!r}; expected what makes a rule of a number, such as SGD or lambda lr: Adam(lr).")
     if not isinstance(trainer, TrainedBy):
         raise TypeError(f"trainer is a {type(trainer).__name__}; expected a TrainedBy, whose rule will be replaced.")
+    trials, seed = whole("trials", trials), whole("seed", seed, -(2**63))
     if seed == _HELD_OUT:
         raise ValueError(f"seed={seed} draws the held-out problems of curves. Tune on others: seed=1000.")
-    given = list(grid)
-    values = sorted({float(value) for value in given})
-    if len(values) < 2 or not all(0 < value < math.inf for value in values):
+    given = numbers("grid", grid, above=0)
+    values = sorted(set(given))
+    if len(values) < 2:
         raise ValueError(f"grid={given}; expected at least 2 different positive numbers, such as (0.01, 0.1, 1).")
     if trials < len(values):
         raise ValueError(
@@ -104,7 +121,7 @@ def _neighbors(tried: Mapping[float, float], value: float) -> tuple[float, float
 
 
 def _next(tried: Mapping[float, float]) -> float | None:
-    """What to try next; None when the best is interior and its neighbors are near."""
+    """The value to try next; None when the best is interior and its neighbors are near."""
     best = _best(tried)
     below, above = _neighbors(tried, best)
     if below == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from .palette import FAINT, INK, QUIET, WEIGHT
 from .picture import Picture, blank_axes, house_style, new_figure
@@ -61,7 +62,7 @@ def method_map(filled: Mapping[tuple[str, str], str] = MappingProxyType({})) -> 
                 ax.plot([x], [y], "o", color=FAINT, markersize=3.5)
             else:
                 chip = {"boxstyle": "round,pad=0.4", "facecolor": WEIGHT, "edgecolor": "none"}
-                look = {"fontsize": 7.5, "color": "white", "weight": "bold"}
+                look: dict[str, Any] = {"fontsize": 7.5, "color": "white", "weight": "bold"}
                 ax.text(x, y, method.replace(", ", "\n"), ha="center", va="center", bbox=chip, **look)
     ax.plot([0, width], [height, height], color=FAINT, linewidth=0.8)
     told = {cell: method.replace("\n", " ") for cell, method in filled.items()}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from ..studies.trainings import training_frames
 from ..update_rules import Trace
-from .frames import training_frames
-from .palette import INK, LOSS, QUIET, STAR, WEIGHT
-from .picture import BY_VALUE, WIDTH, Picture, blank_axes, house_style, log_axis, new_figure, number
+from .palette import INK, LOSS, NOT_FINITE, QUIET, STAR, STAR_EDGE, WEIGHT
+from .picture import BY_VALUE, WIDTH, Picture, blank_axes, brief, house_style, log_axis, new_figure
 
 
 @house_style()
@@ -28,17 +29,17 @@ def training_cycle(trace: Trace, step: int, rate: float, names: Sequence[str] | 
     grid = fig.add_gridspec(1, 2, width_ratios=[1.2, 1])
     ax = blank_axes(fig, 10, 7.6, grid[0])
     value = frames["loss"][step]
-    shown = "not finite" if value is None else number(value)
+    shown = "not finite" if value is None else brief(value)
     _draw_cycle(ax, frames["weights"][step], frames["scale"], shown, rate, f"batch {step + 1}")
     losses = np.array([np.nan if v is None else v for v in frames["loss"]])
     _draw_losses(fig.add_subplot(grid[1]), losses, step)
-    ending = "it diverges" if frames["diverged"] else f"at the last step {number(losses[-1])}"
+    ending = "it diverges" if frames["diverged"] else f"at the last step {brief(losses[-1])}"
     return Picture(
         fig,
         f"The training cycle at step {step} of {total - 1}. A batch enters the model M, drawn as "
         f"{len(frames['weights'][step])} of its {frames['weight_count']} weights, squares colored by value. M "
         f"predicts; the loss L measures {shown}; the optimizer O, with one star, the rate {rate:g}, updates M. Beside "
-        f"it the loss against the step, log scale: at first {number(losses[0])}, at this step {shown}, {ending}.",
+        f"it the loss against the step, log scale: at first {brief(losses[0])}, at this step {shown}, {ending}.",
     )
 
 
@@ -51,18 +52,18 @@ def _draw_cycle(ax: Axes, weights: list[float | None], scale: float, loss: str, 
 
     def arrow(start: tuple[float, float], end: tuple[float, float], bend: float = 0.0) -> None:
         head, path = "-|>,head_length=5,head_width=2.6", f"arc3,rad={bend}"
-        look = {"color": "#555555", "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        look: dict[str, Any] = {"color": "#555555", "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
         ax.add_patch(FancyArrowPatch(start, end, arrowstyle=head, connectionstyle=path, **look))
 
     box(2.1, 0.9, 2.9, 2.9, "M", "model", WEIGHT)
     for i, w in enumerate(weights):
         x, y = 2.37 + 0.6 * (i % 4), 1.17 + 0.6 * (i // 4)
-        color = "#333333" if w is None else BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, w / scale)))
+        color = NOT_FINITE if w is None else BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, w / scale)))
         ax.add_patch(Rectangle((x, y), 0.5, 0.5, facecolor=color, edgecolor=WEIGHT, linewidth=0.9))
     box(7.2, 1.35, 2.5, 2.0, "L", "loss", LOSS)
     ax.text(8.45, 2.35, loss, ha="center", va="center", fontsize=12 if len(loss) < 7 else 9, color=LOSS)
-    box(4.4, 5.5, 3.4, 1.9, "O", "optimizer", "#A84F82")
-    ax.plot([5.3], [6.45], marker="*", markersize=22, color=STAR, markeredgecolor="#A84F82", markeredgewidth=0.8)
+    box(4.4, 5.5, 3.4, 1.9, "O", "optimizer", STAR_EDGE)
+    ax.plot([5.3], [6.45], marker="*", markersize=22, color=STAR, markeredgecolor=STAR_EDGE, markeredgewidth=0.8)
     ax.text(6.0, 6.45, f"rate\n{rate:g}", va="center", fontsize=9, color=INK, linespacing=1.25)
     for k in (0.3, 0.15, 0.0):
         sheet = Rectangle((0.1 + k, 1.85 - k), 0.75, 1.0, facecolor="white", edgecolor=QUIET, linewidth=1.0)

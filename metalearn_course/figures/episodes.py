@@ -9,7 +9,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from ..tasks.task import Task, one_task
 from .images import as_ink, paint, short_name
-from .palette import INK, LIT, QUIET, RED, SUPPORT, label_colors
+from .palette import INK, LIT, QUERY_TEXT, QUIET, RED, SUPPORT, label_colors
 from .picture import WIDTH, Picture, blank_axes, house_style, new_figure
 
 _PARTS = {"L": "the sampled labels", "S": "the support set", "B": "the query set"}
@@ -52,7 +52,7 @@ def episode_card(
         x, y, w, h = panels[highlight]
         ax.add_patch(FancyBboxPatch((x, y), w, h, "round,pad=0,rounding_size=0.15", fc=LIT, ec=RED, lw=1.4, zorder=0))
     ax.text(left, 0.3, "support set S", va="center", fontsize=9.5, weight="bold", color=SUPPORT)
-    ax.text(bar + 0.4, 0.3, "query set B", va="center", fontsize=9.5, weight="bold", color="#9A6700")
+    ax.text(bar + 0.4, 0.3, "query set B", va="center", fontsize=9.5, weight="bold", color=QUERY_TEXT)
     ax.plot([bar, bar], [0.1, height - 0.05], color=INK, linewidth=1.6, solid_capstyle="butt")
     for label, members in enumerate(rows):
         y = 0.75 + label * line

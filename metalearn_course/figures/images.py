@@ -105,5 +105,5 @@ def _rows(rows: dict[str, np.ndarray], alt: str) -> Picture:
 
 
 def short_name(name: str) -> str:
-    """ "Greek/character07" as "Greek 07"."""
+    """A class's name as a label: "Greek 07" for "Greek/character07"."""
     return name.replace("/character", " ").replace("/", " ").replace("_", " ")

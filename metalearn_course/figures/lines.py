@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import Evaluation
-from .palette import QUIET, strokes
-from .picture import Picture, house_style, log_axis, new_figure, number, title_and_key
+from .palette import INK, QUIET, WEIGHT, strokes
+from .picture import Picture, brief, house_style, log_axis, new_figure, title_and_key
 
 
 @house_style()
@@ -41,16 +41,18 @@ def curves(
     for label, level in (marks or {}).items():
         ax.axhline(level, color=QUIET, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
         ax.annotate(
-            f"{label} {number(level)}", (1, level), xycoords=("axes fraction", "data"), xytext=(4, 0),
+            f"{label} {brief(level)}", (1, level), xycoords=("axes fraction", "data"), xytext=(4, 0),
             textcoords="offset points", va="center", fontsize=8.5, color=QUIET,
         )  # fmt: skip
-        told.append(f"a dotted line marks {label} at {number(level)}")
+        told.append(f"a dotted line marks {label} at {brief(level)}")
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     ax.grid(True)
     for axis, is_log in ((ax.xaxis, logx), (ax.yaxis, logy)):
         if is_log:
             log_axis(axis)
-    if not logx and all(float(x).is_integer() for line in ax.lines[: len(series)] for x in line.get_xdata()):
+    if not logx and all(
+        float(x).is_integer() for line in ax.lines[: len(series)] for x in np.asarray(line.get_xdata())
+    ):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     title_and_key(ax, title)
     axes = f"{ylabel}{' (log)' if logy else ''} against {xlabel}{' (log)' if logx else ''}"
@@ -69,9 +71,7 @@ def comparison(
     fig = new_figure(6.2, 0.75 + 0.36 * len(pairs))
     ax = fig.add_subplot()
     for i, (mean, interval) in enumerate(pairs.values()):
-        ax.errorbar(
-            mean, i, xerr=interval, fmt="o", color="#0072B2", markersize=6, elinewidth=2, capsize=4, capthick=1.4
-        )
+        ax.errorbar(mean, i, xerr=interval, fmt="o", color=WEIGHT, markersize=6, elinewidth=2, capsize=4, capthick=1.4)
         ax.annotate(
             f"{mean:.3f}", (mean + interval, i), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
             color=QUIET,
@@ -81,13 +81,13 @@ def comparison(
         ax.annotate(label, (level, 1), xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points",
                     ha="center", fontsize=8.5, color=QUIET)  # fmt: skip
     ax.set(xlabel=xlabel, ylim=(len(pairs) - 0.4, -0.75))
-    ax.set_yticks(range(len(pairs)), list(pairs), fontsize=9.5, color="#222222")
+    ax.set_yticks(range(len(pairs)), list(pairs), fontsize=9.5, color=INK)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(True, axis="x")
     ax.margins(x=0.12)
     told = [f"{name} {mean:.3f} ± {interval:.3f}" for name, (mean, interval) in pairs.items()]
-    told += [f"a dotted line at {(label + ' ' + number(level)).strip()}" for label, level in named.items()]
+    told += [f"a dotted line at {(label + ' ' + brief(level)).strip()}" for label, level in named.items()]
     return Picture(fig, f"{xlabel}, a dot with its 95% interval for each method: {'; '.join(told)}.")
 
 
@@ -110,6 +110,6 @@ def _told(label: str, x: np.ndarray, y: np.ndarray) -> str:
     if not len(y):
         return f"{label} has no finite value"
     low = int(y.argmin())
-    ends = f"{label} goes from {number(y[0])} at {number(x[0])} to {number(y[-1])} at {number(x[-1])}"
+    ends = f"{label} goes from {brief(y[0])} at {brief(x[0])} to {brief(y[-1])} at {brief(x[-1])}"
     inside = 0 < low < len(y) - 1 and not math.isclose(y[low], min(y[0], y[-1]), rel_tol=0.02)
-    return ends + (f", lowest {number(y[low])} at {number(x[low])}" if inside else "")
+    return ends + (f", lowest {brief(y[low])} at {brief(x[low])}" if inside else "")

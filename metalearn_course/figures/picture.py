@@ -19,13 +19,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from PIL import Image
 
+from . import palette
 from .palette import INK, QUIET
 
 DPI = 110
 WIDTH = 7.0  # inches: a notebook's column
-BY_VALUE = LinearSegmentedColormap.from_list("by value", ["#0072B2", "#FFFFFF", "#E08A00"])
+BY_VALUE = LinearSegmentedColormap.from_list("by value", palette.BY_VALUE)
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same bytes on every machine
     "font.size": 9,
     "mathtext.fontset": "stix",
@@ -119,11 +120,12 @@ def house_style() -> Iterator[None]:
     """The same look whatever the learner has set up: matplotlib's defaults, then the course's; also a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]
         yield
 
 
 def new_figure(width: float = WIDTH, height: float = 3.2) -> Figure:
+    """An empty figure, in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -135,9 +137,17 @@ def blank_axes(fig: Figure, width: float, height: float, place: Any = 111) -> Ax
     return ax
 
 
-def number(value: float) -> str:
+def brief(value: float) -> str:
     """A number as alt text and labels say it: three significant digits."""
     return f"{value:.3g}"
+
+
+def by_value(value: float | None, full: float) -> str:
+    """The color of a weight, "#rrggbb": white at 0, at `full` and beyond as strong as it gets; None is not finite."""
+    if value is None:
+        return palette.NOT_FINITE
+    red, green, blue, _ = BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, value / full)), bytes=True)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def title_and_key(ax: Axes, title: str) -> None:
@@ -146,7 +156,7 @@ def title_and_key(ax: Axes, title: str) -> None:
     columns = 4 if sum(map(len, labels)) < 55 else 3
     rows = -(-len(labels) // columns) if len(labels) > 1 else 0
     if rows:
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.4, "borderpad": 0}
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.4, "borderpad": 0}
         ax.legend(ncols=columns, handlelength=2.8, columnspacing=1.6, **place)
     if title:
         ax.set_title(title, pad=8 + 17 * rows)

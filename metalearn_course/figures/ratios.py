@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from .palette import INK, QUIET
-from .picture import BY_VALUE, Picture, house_style, new_figure, number
+from .palette import FAINT, INK, QUIET
+from .picture import BY_VALUE, Picture, brief, house_style, new_figure
 
 _FULL = 10.0  # the ratio that gets the full color
 _TINY = 1e-38
-_FAILED, _MISSING = "#D9D9D9", "#FFFFFF"
+_FAILED, _MISSING = FAINT, "#FFFFFF"
 
 
 @house_style()
@@ -34,7 +34,7 @@ def generalization(
     if missing := [name for name in references if name not in rows] or not references:
         raise ValueError(f"references={list(references)}; expected some of the rows {list(rows)}, got {missing}.")
     if (losses < 0).any():
-        raise ValueError(f"A loss is {number(np.nanmin(losses))}; ratios need losses that are not negative.")
+        raise ValueError(f"A loss is {brief(np.nanmin(losses))}; ratios need losses that are not negative.")
     tuned = [i for i, name in enumerate(rows) if name in references]
     known = np.where(np.isnan(losses[tuned]), np.inf, losses[tuned])
     best, chosen = known.min(0), [tuned[k] for k in known.argmin(0)]
@@ -81,10 +81,10 @@ def cell_words(loss: float, best: float, is_best: bool) -> tuple[str, str]:
     if math.isinf(loss):
         return "diverged", ""
     if is_best:
-        return number(loss), "best tuned"
+        return brief(loss), "best tuned"
     if math.isinf(best):
-        return number(loss), "tuned diverged"
-    return number(loss), f"{number(_ratio(loss, best)) if _ratio(loss, best) < 1000 else 'over 1000'}×"
+        return brief(loss), "tuned diverged"
+    return brief(loss), f"{brief(_ratio(loss, best)) if _ratio(loss, best) < 1000 else 'over 1000'}×"
 
 
 def cell_color(loss: float, best: float) -> tuple[float, float, float]:

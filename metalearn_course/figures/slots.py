@@ -5,43 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..meta_learners import MemoryAugmented
-from ..tasks.task import Examples, Task
-from .palette import INK, QUIET, label_colors
+from .palette import INK, QUIET, READ, RED, WRITE, label_colors
 from .picture import Picture, house_style, new_figure
-
-WRITE, READ = "#D9820A", "#0072B2"
-
-
-def memory_frames(reader: MemoryAugmented, task: Task) -> dict[str, Any]:
-    """What the memory did along one task's sequence, ready for JSON. The task's x are raw images or features.
-
-    reads, writes: (T, slots) weights. labels, answers: (T,). right: whether each answer is. seen: how often the class
-    came before. slot: for each step the slot that is read most. written: the last step before it that wrote most of
-    itself there, or None.
-    """
-    with torch.no_grad():
-        x = torch.cat([task.support.x, task.query.x])
-        sequence = reader.sequence(task)
-        embedded = Examples(reader.embed(x)[: len(sequence.y)], sequence.y)
-        trace = reader.read_in_full(embedded.x, embedded.y)
-    labels, answers = sequence.y, trace.logits.argmax(-1)
-    seen = (labels[:, None] == labels).tril(-1).sum(-1)
-    slots = trace.reads.argmax(-1).tolist()
-    target = trace.writes.argmax(-1).tolist()
-    written = [next((s for s in range(t - 1, -1, -1) if target[s] == slots[t]), None) for t in range(len(slots))]
-    return {
-        "reads": [[round(v, 4) for v in row] for row in trace.reads.tolist()],
-        "writes": [[round(v, 4) for v in row] for row in trace.writes.tolist()],
-        "labels": labels.tolist(),
-        "answers": answers.tolist(),
-        "right": (answers == labels).tolist(),
-        "seen": seen.tolist(),
-        "slot": slots,
-        "written": written,
-    }
 
 
 @house_style()
@@ -62,7 +28,7 @@ def memory(frames: dict[str, Any], images: Any = None) -> Picture:
         ax.text(t, -1.2, str(label), ha="center", va="center", fontsize=9, color=ink,
                 bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "none"})  # fmt: skip
         ax.text(t, -2.35, "✓" if frames["right"][t] else "✗", ha="center", va="center", fontsize=10,
-                color=INK if frames["right"][t] else "#C8102E")  # fmt: skip
+                color=INK if frames["right"][t] else RED)  # fmt: skip
         if images is not None:
             image = np.asarray(images[t]).reshape(28, 28)
             ax.imshow(1 - image, cmap="gray", vmin=0, vmax=1, extent=(t - 0.45, t + 0.45, -3.0, -5.2), aspect="auto")

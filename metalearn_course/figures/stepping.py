@@ -11,11 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .palette import FAINT, INK
-from .picture import Picture, house_style, log_axis, new_figure, number
-from .responses import Responses, step_frames
+from ..studies.responses import Responses, signed_log
+from ..studies.step_frames import step_frames
+from .palette import FAINT, INK, LEARNED, on_screen, strokes
+from .picture import Picture, brief, house_style, log_axis, new_figure
 
 PANELS = (1, 20, 80)
+_TICKS = range(-4, 9, 2)
+_DASHES = [[], [1.5, 1.5], [8, 2, 1.5, 2], [4, 1.5], [3, 1.5, 1, 1.5, 1, 1.5]]
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def steps(responses: Responses, curves: Mapping[str, Any], horizon: int) -> Picture:
@@ -25,12 +29,12 @@ def steps(responses: Responses, curves: Mapping[str, Any], horizon: int) -> Pict
     horizon: how many steps the learned rule was meta-trained on; a dashed line marks it. Of more than three steps those
     nearest to 1, 20 and 80 are shown.
     """
-    return steps_picture(step_frames(responses, curves, horizon))
+    return steps_picture(with_looks(step_frames(responses, curves, horizon)))
 
 
 @house_style()
 def steps_picture(frames: dict[str, Any], shown: Sequence[int] | None = None) -> Picture:
-    """The picture of `step_frames`; `shown`: which of its steps, by their place among them."""
+    """The picture of `with_looks(step_frames(...))`; `shown`: which of its steps, by their place among them."""
     shown = panels(frames["steps"]) if shown is None else shown
     fig = new_figure(7.6, 4.7)
     grid = fig.add_gridspec(len(shown), 2, width_ratios=[1.15, 1])
@@ -49,6 +53,36 @@ def steps_picture(frames: dict[str, Any], shown: Sequence[int] | None = None) ->
     ]
     fig.legend(handles=handles, loc="outside upper left", ncols=min(4, len(handles)), handlelength=4, columnspacing=2)
     return Picture(fig, _told(frames, shown))
+
+
+def with_looks(frames: dict[str, Any]) -> dict[str, Any]:
+    """`step_frames`, and how they look: a color, a dash and a marker for every rule and curve, ticks for the places."""
+    names = list(dict.fromkeys(line["name"] for line in (*frames["rules"], *frames["curves"])))
+    looks = _looks(names)
+    dressed = {part: [line | looks[line["name"]] for line in frames[part]] for part in ("rules", "curves")}
+    return frames | dressed | {"ticks": _ticks(min(frames["gradients"]), max(frames["gradients"]))}
+
+
+def _looks(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Name, color, dash and marker of every rule; a learned rule's color comes with a dash and a marker of its own."""
+    others, looks = iter(list(zip(_DASHES, "s^Dvs", strict=True)) * len(names)), {}
+    for name, stroke in zip(names, strokes(names), strict=True):
+        dash, marker = ([7, 2], "o") if stroke.color == LEARNED else next(others)
+        colors = {"color": stroke.color, "screen": on_screen(stroke.color)}
+        looks[name] = {"name": name, "dash": dash, "marker": marker} | colors
+    return looks
+
+
+def _ticks(least: float, most: float) -> list[list[Any]]:
+    """Places on the axis of gradients, and what is written there."""
+    powers = [(10.0**e, _power(e)) for e in _TICKS]
+    ticks = [*((-value, f"−{text}") for value, text in powers[::-1]), (0.0, "0"), *powers]
+    return [[float(signed_log(value)), text] for value, text in ticks if least <= value <= most]
+
+
+def _power(exponent: int) -> str:
+    """10 to it, as an axis shows it: plain from 1 to 100."""
+    return f"{10**exponent}" if 0 <= exponent <= 2 else "10" + str(exponent).translate(_RAISED)
 
 
 def panels(steps: Sequence[int]) -> list[int]:
@@ -125,7 +159,7 @@ def _ending(ax: Axes, x: np.ndarray, mean: np.ndarray, color: str, high: float) 
 
 def _told(frames: dict[str, Any], shown: Sequence[int]) -> str:
     told, zero = [], int(np.abs(frames["places"]).argmin())
-    asked = ", ".join(number(frames["gradients"][i]) for i in (0, zero, -1))
+    asked = ", ".join(brief(frames["gradients"][i]) for i in (0, zero, -1))
     for k in shown:
         answers = []
         for rule in frames["rules"]:
@@ -150,4 +184,4 @@ def _losses_said(line: dict[str, Any], horizon: int) -> str:
 
 
 def _said(value: float | None) -> str:
-    return "not finite" if value is None else number(value)
+    return "not finite" if value is None else brief(value)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ..tasks.task import Examples, Task
 from .palette import FAINT, INK, LABELS, LEARNED, POOLED, QUIET, SUPPORT, strokes
-from .picture import WIDTH, Picture, house_style, log_axis, new_figure, number, title_and_key
+from .picture import WIDTH, Picture, brief, house_style, log_axis, new_figure, title_and_key
 
 _DASHES = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)))
 _MARKERS = ("o", "s", "^", "D")
@@ -37,9 +37,9 @@ def wave_bundle(tasks: Task, highlight: Sequence[int] | None = None) -> Picture:
     shots = tasks.support.x.shape[1]
     return Picture(
         fig,
-        f"{count} sine waves as a faint bundle, x from {x.min():g} to {x.max():g}, y from {number(y.min())} to "
-        f"{number(y.max())}. {len(chosen)} of them stand out, each with its {shots} support points; their amplitudes "
-        f"are {', '.join(number(float(np.abs(y[i]).max())) for i in chosen)}. No single curve could follow them all.",
+        f"{count} sine waves as a faint bundle, x from {x.min():g} to {x.max():g}, y from {brief(y.min())} to "
+        f"{brief(y.max())}. {len(chosen)} of them stand out, each with its {shots} support points; their amplitudes "
+        f"are {', '.join(brief(float(np.abs(y[i]).max())) for i in chosen)}. No single curve could follow them all.",
     )
 
 
@@ -54,7 +54,7 @@ def wave_fit(x: Any, truth: Any, support: Examples | None, predictions: Mapping[
     for (label, values), stroke in zip(predictions.items(), strokes(list(predictions), avoid=SUPPORT), strict=True):
         line = np.asarray(values, dtype=float).ravel()
         ax.plot(grid, line, color=stroke.color, linestyle=stroke.dash, linewidth=2, label=label)
-        told.append(f"{label}, mean squared error {number(float(((line - wave) ** 2).mean()))}")
+        told.append(f"{label}, mean squared error {brief(float(((line - wave) ** 2).mean()))}")
     if support is not None:
         ax.plot(np.asarray(support.x).ravel(), np.asarray(support.y).ravel(), "o", color=SUPPORT, markersize=8,
                 markeredgecolor="white", zorder=5, label="support")  # fmt: skip
@@ -63,7 +63,7 @@ def wave_fit(x: Any, truth: Any, support: Examples | None, predictions: Mapping[
     dots = "" if support is None else f"{support.x.shape[0]} support points on it, "
     return Picture(
         fig,
-        f"{title + '. ' if title else ''}A sine wave of amplitude {number(float(np.abs(wave).max()))} (dashed), "
+        f"{title + '. ' if title else ''}A sine wave of amplitude {brief(float(np.abs(wave).max()))} (dashed), "
         f"{dots}and predictions over the whole of it: {'; '.join(told)}.",
     )
 
@@ -93,7 +93,7 @@ def two_starts(frames: Mapping[str, Any], step: int) -> Picture:
             axes[1].plot(where, error, color=color, linestyle=dash, marker=marker, markersize=4)
             axes[1].plot([at], error[[at]], marker, color=color, markersize=9, markeredgecolor="white", zorder=5)
             told.append(
-                f"the {label} has a mean squared error of {number(error[at])}, after 0 steps it was {number(error[0])}"
+                f"the {label} has a mean squared error of {brief(error[at])}, after 0 steps it was {brief(error[0])}"
             )
     dots = frames["support"]
     axes[0].plot(

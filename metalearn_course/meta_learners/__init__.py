@@ -14,7 +14,7 @@ from .meta_networks import MetaNetworks
 from .meta_sgd import MetaSGD
 from .nearest_neighbor import NearestNeighbor
 from .neural_process import NeuralProcess
-from .prototypical import Prototypical
+from .prototypical import Prototypical, linear_classifier
 from .reader import Reader
 from .relation import Relation
 from .reptile import Reptile
@@ -48,4 +48,5 @@ __all__ = [
     "Siamese",
     "TrainedBy",
     "ZeroHeadMAML",
+    "linear_classifier",
 ]

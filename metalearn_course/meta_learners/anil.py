@@ -1,4 +1,4 @@
-"""Almost no inner loop, and none: ANIL and NIL (Raghu et al., 2020)."""
+"""Almost no inner loop, and none: ANIL and NIL (Raghu et al., 2020, arXiv:1909.09157)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ from .matching import Matching
 
 
 class ANIL(MAML):
-    """MAML that adapts the head alone; the body is the same for every task (Raghu et al., 2020, section 4).
+    """MAML that adapts the head alone; the body is the same for every task.
 
-    phi is theta_0: head and body. The inner loop moves the head, the linear layer named `head` that `learner` ends with
-    (its last one by default). The outer loop moves both. So the body is an encoder that runs once, in `embed`.
+    Raghu et al. (2020, arXiv:1909.09157), section 4. phi is theta_0: head and body. The inner loop moves the head, the
+    linear layer that `learner` ends with. The outer loop moves both. So the body is an encoder that runs once, in
+    `embed`.
+
+    Args:
+        learner: the model that is adapted; its parameters are theta_0.
+        steps: inner steps, 0 or more.
+        lr: the rate of the inner loop.
+        loss: (predictions, y) -> scalar, for support and query set.
+        first_order: whether the inner gradients are constants for the meta-gradient.
+        head: the name of the linear layer; the last one by default.
+
+    Raises:
+        ValueError: as for `MAML`; and if the learner does not end with a linear layer of that name.
     """
 
     def __init__(
@@ -44,14 +56,23 @@ class ANIL(MAML):
         return dict(self.learner.get_submodule(self.head).named_parameters())
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
+        """The head's outputs for features x (m, d): (m, outputs)."""
         return functional_call(self.learner.get_submodule(self.head), params, (x,))
 
 
 class NIL(Matching):
-    """No inner loop: a trained MAML or ANIL without its head (Raghu et al., 2020, section 5.1).
+    """No inner loop: a trained MAML or ANIL without its head (Raghu et al., 2020, arXiv:1909.09157, section 5.1).
 
     Its frozen body turns images into features, and the labels of the support set are weighted by their cosine
     similarities to a query, as in matching networks. phi is empty: use it in `evaluate` and `compare`.
+
+    Args:
+        trained: the MAML or ANIL whose body is copied.
+        head: the name of the linear layer; the last one by default.
+        sharpness: as in `Matching`.
+
+    Raises:
+        ValueError: if the learner has no linear layer of that name, or `sharpness` is out of range.
     """
 
     def __init__(self, trained: MAML, head: str | None = None, sharpness: float = 10.0) -> None:
@@ -60,6 +81,7 @@ class NIL(Matching):
         self.trained_seconds = trained.trained_seconds
 
     def embed(self, x: Tensor) -> Tensor:
+        """What the frozen body makes of x: features (n, d)."""
         return features(self.encoder.get_submodule("module"), self.head, x)
 
 
@@ -75,7 +97,7 @@ def find_head(learner: nn.Module, name: str | None = None) -> str:
 
 
 def features(learner: nn.Module, head: str, x: Tensor) -> Tensor:
-    """What the layer named `head`, with which `learner` ends, is given when x runs through it."""
+    """What reaches the layer `head` when x runs through `learner`; ValueError where that does not end with it."""
     calls: list[Any] = []
     layer = learner.get_submodule(head)
     handle = layer.register_forward_hook(lambda _, inputs, output: calls.append((*inputs, output)))

@@ -19,8 +19,8 @@ from ..update_rules import Trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-# How many classes the tasks at hand have. A number for the length of a call, of the running thread, and on no object:
-# vmap hides sizes that depend on labels, and `adapt(support)` gets labels only.
+# How many classes the tasks at hand have, for the length of a call. A method has to be told: under vmap it cannot count
+# the labels that `adapt(support)` gets. A context variable, so that threads do not disturb each other.
 _WAYS: ContextVar[int | None] = ContextVar("ways", default=None)
 
 
@@ -47,12 +47,15 @@ class MetaLearner(nn.Module):
     A method says, for ONE task, what `adapt` learns from the support set and how `predict` uses it; `adapt` returns
     tensors (also in a dict or a NamedTuple), never a function. Calling the meta-learner on a stack of tasks runs
     both under `vmap`. While it does, `self.ways` is the number of classes of the tasks at hand. A method that adapts
-    by gradient steps offers them as `trace(support)`, so that meta_train can name the one that diverges; and one with
-    doubts about a training says them in `remark(tasks)`.
+    by gradient steps offers them as `trace(support)`, so that meta_train can name the one that diverges; and one that
+    can judge whether a training went well says so in `remark(tasks)`.
+
+    Args:
+        loss: (predictions, y) -> scalar, of one task's queries.
     """
 
     order_matters: bool = False  # whether what is learned depends on the order of the support set
-    one_by_one: bool = False  # tasks in a loop instead of under vmap: faster where each has convolutions of its own
+    one_by_one: bool = False  # tasks in a loop, not under vmap: faster where every task has convolutions of its own
     trained_seconds: float | None = None  # of meta-training so far, as meta_train or the shipped weights say
     about: dict[str, Any] | None = None  # what the shipped weights say about themselves
 
@@ -66,14 +69,14 @@ class MetaLearner(nn.Module):
         ways = _WAYS.get()
         if ways is None:
             raise RuntimeError(
-                f"{type(self).__name__}.ways is known while tasks are at hand only: in a call on a stack of tasks, "
-                f"in fit, and in the answers of what was fitted."
+                f"{type(self).__name__}.ways is known while tasks are at hand only: in a call on a stack of tasks, in "
+                f"fit, in the answers of what was fitted. Elsewhere say it: with method.at_work(ways=5): ..."
             )
         return ways
 
     @property
     def exact_gradient(self) -> bool:
-        """Whether the gradient of `objective` is meant to be that of its value; where it is not, none is checked."""
+        """Whether the gradient of `objective` is that of its value; check_meta_learner then compares the two."""
         return True
 
     def embed(self, x: Tensor) -> Tensor:
@@ -91,7 +94,13 @@ class MetaLearner(nn.Module):
     def one_hot(self, examples: Examples, ways: int | None = None) -> Tensor:
         """The labels of one task's examples as rows with a single one: (n, ways).
 
-        ways: what a method with a fixed number of outputs was built for; episodes may have fewer, but not more.
+        Args:
+            examples: with int64 labels.
+            ways: what a method with a fixed number of outputs was built for; episodes may have fewer, but not more.
+
+        Raises:
+            ValueError: if the tasks at hand have more classes than that.
+            TypeError: for float targets.
         """
         y, at_hand = self.labels(examples), _WAYS.get()
         if ways is not None and at_hand is not None and at_hand > ways:
@@ -102,7 +111,7 @@ class MetaLearner(nn.Module):
         return F.one_hot(y, ways or self.ways).to(examples.x)
 
     def labels(self, examples: Examples) -> Tensor:
-        """The labels of one task's examples (n,), by a method that tells classes apart: no float targets."""
+        """The labels of one task's examples (n,); TypeError for float targets, for which there are no classes."""
         if examples.y.is_floating_point():
             raise TypeError(
                 f"{type(self).__name__} tells classes apart; the labels have dtype {examples.y.dtype}. Give labels "
@@ -119,7 +128,7 @@ class MetaLearner(nn.Module):
         return None
 
     def remark(self, tasks: Task) -> str:
-        """What the method has to say at the end of a meta-training whose last batch was `tasks`; nothing by default."""
+        """A line for meta_train to print at the end, whose last batch was `tasks`; empty, nothing, by default."""
         return ""
 
     def forward(self, tasks: Task | list[Task]) -> Tensor:
@@ -138,8 +147,20 @@ class MetaLearner(nn.Module):
         return Outcomes.of(losses)
 
     def over_tasks(self, function: Callable[[Task], Any], tasks: Task) -> Any:
-        """vmap(function) over a stack of embedded tasks, after the checks that vmap itself would skip."""
-        if not torch.compiler.is_compiling():  # what depends on values cannot be compiled
+        """vmap(function) over a stack of tasks, embedded, after checks that would not work inside vmap.
+
+        Args:
+            function: ONE embedded task -> tensors.
+            tasks: a stack of raw tasks.
+
+        Returns:
+            What `function` returns, with one more dimension in front: (tasks, ...).
+
+        Raises:
+            ValueError: as of `check_tasks`.
+            TypeError: likewise; and if a module with running statistics is used inside.
+        """
+        if not torch.compiler.is_compiling():  # checks that depend on values cannot be compiled
             check_tasks(tasks)
         tasks = self._embedded(tasks)
         with self.at_work(tasks.classes.shape[-1]):
@@ -168,7 +189,7 @@ class MetaLearner(nn.Module):
 
     @contextmanager
     def at_work(self, ways: int) -> Iterator[None]:
-        """Inside, tasks of `ways` classes are at hand; and modules that would mix them are refused by name."""
+        """Inside, `self.ways` is `ways`, and a module that would mix tasks is refused by name."""
         token = _WAYS.set(ways)
         try:
             with self._no_running_statistics():
@@ -178,7 +199,7 @@ class MetaLearner(nn.Module):
 
     @contextmanager
     def _no_running_statistics(self) -> Iterator[None]:
-        """Refuse, by name, modules that would mix tasks or answer with statistics of none of them."""
+        """Refuse, by name, modules with running statistics: those of several tasks, or of none at hand."""
         keepers = {m: name for name, m in self.named_modules() if getattr(m, "track_running_stats", False)}
         if not keepers:
             yield
@@ -207,13 +228,14 @@ def _stacked(results: list[Any]) -> Any:
 
 @dataclass
 class Predictor:
-    """A fitted meta-learner: `adapted` is what was learned, calling it answers raw inputs x of shape (m, ...)."""
+    """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions."""
 
     meta_learner: MetaLearner
     adapted: Any
     ways: int
 
     def __call__(self, x: Tensor) -> Tensor:
+        """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
         embedded = self.meta_learner.embed(x)
         with self.meta_learner.at_work(self.ways):
             return self.meta_learner.predict(self.adapted, embedded)

@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from .._common.arguments import whole
 from ..tasks.task import Examples, Task
 from ..update_rules import SGD, Params, unroll
+from ..update_rules.sgd import number_or_tensor
 from .base import Loss, MetaLearner
 
 
@@ -19,7 +21,19 @@ class FineTuned(MetaLearner):
     an image to features; pretraining puts a linear layer over all `classes` global ids on top, and every task gets a
     new one, zero, for its own labels. phi is the pretrained model; the support set plays no special part in it.
 
-    `encoder`, if given, is pretrained before the learner and then stays as it is: only what follows is fine-tuned.
+    `encoder`, if given, takes part in the pretraining and then stays as it is: only what follows is fine-tuned.
+
+    Args:
+        learner: x (n, ...) -> y (n, outputs), or features (n, features) in classification.
+        steps: of fine-tuning, 0 or more.
+        lr: the rate of fine-tuning.
+        loss: (predictions, y) -> scalar.
+        features: how many the learner makes; together with `classes`, in classification only.
+        classes: how many global ids there are in meta-training.
+        encoder: what inputs go through before the learner; none by default.
+
+    Raises:
+        ValueError: for one of `features` and `classes` without the other, and for numbers out of range.
     """
 
     def __init__(
@@ -35,15 +49,16 @@ class FineTuned(MetaLearner):
         super().__init__(loss)
         if (features is None) != (classes is None):
             raise ValueError(f"features={features}, classes={classes}; give both (classification) or neither.")
-        if steps < 0:
-            raise ValueError(f"steps={steps}; expected 0 or more fine-tuning steps.")
         self.encoder = encoder
         self.learner = learner
-        self.steps = steps
-        self.lr = lr
-        self.head = None if features is None or classes is None else nn.Linear(features, classes)
+        self.steps = whole("steps", steps, 0)
+        self.lr = number_or_tensor("lr", lr)
+        self.head = None
+        if features is not None and classes is not None:
+            self.head = nn.Linear(whole("features", features), whole("classes", classes))
 
     def embed(self, x: Tensor) -> Tensor:
+        """Through the encoder, if there is one."""
         return x if self.encoder is None else self.encoder(x)
 
     def objective(self, task: Task) -> Tensor:
@@ -55,6 +70,7 @@ class FineTuned(MetaLearner):
         return self.loss(self.head(self.learner(x)), classes[y])
 
     def start(self) -> Params:
+        """The pretrained parameters, and in classification a head of zeros for the ways at hand."""
         params: Params = {f"learner.{name}": p for name, p in self.learner.named_parameters()}
         if self.head is None:
             return params
@@ -62,12 +78,15 @@ class FineTuned(MetaLearner):
         return params | {"head.weight": new(self.ways, self.head.in_features), "head.bias": new(self.ways)}
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
+        """The loss on one task's support set."""
         return self.loss(self.predict(params, support.x), support.y)
 
     def adapt(self, support: Examples) -> Params:
+        """The parameters after fine-tuning, the new head's included."""
         return unroll(self.support_loss, SGD(self.lr), self.start(), [support] * self.steps).params
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
+        """The outputs of the fine-tuned model: (m, ways) or (m, outputs)."""
         features = functional_call(
             self.learner, {k.removeprefix("learner."): p for k, p in params.items() if k.startswith("learner.")}, (x,)
         )

@@ -1,4 +1,7 @@
-"""The meta-gradient from the end of the inner loop alone: implicit MAML (Rajeswaran et al., 2019)."""
+"""The meta-gradient from the end of the inner loop alone: implicit MAML.
+
+Rajeswaran et al. (2019, arXiv:1909.04630).
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,11 @@ _TOLERATED = 0.1  # of |g|: where H has no negative eigenvalue, the meta-gradien
 
 
 class ImplicitMAML(MAML):
-    """MAML that stays near its start, so that the meta-gradient needs no way back (Rajeswaran et al., 2019).
+    """MAML that stays near its start, so that the meta-gradient needs no way back through the inner loop.
 
-    phi is theta_0. Inner loop: `steps` steps of gradient descent on the support loss + lambda/2 |theta - theta_0|^2
-    (equation 3), with lambda called `proximal_weight`. At the minimum theta* of that, the meta-gradient is
+    Rajeswaran et al. (2019, arXiv:1909.04630). phi is theta_0. Inner loop: `steps` steps of gradient descent on the
+    support loss + lambda/2 |theta - theta_0|^2 (equation 3), with lambda called `proximal_weight`. At the minimum
+    theta* of that, the meta-gradient is
 
         v = (I + H/lambda)^-1 g,    H the Hessian of the support loss at theta*, g the gradient of the query loss there
 
@@ -32,6 +36,17 @@ class ImplicitMAML(MAML):
     v is exact where both solvers have converged: conjugate gradient to `residuals` of zero, the inner loop to a
     gradient of zero (in the last of `trace(support).steps`). With ReLUs that may end on a kink, which has no gradient:
     take nn.Tanh to be exact.
+
+    Args:
+        learner: the model that is adapted; its parameters are theta_0.
+        steps: inner steps, 0 or more.
+        lr: the rate of the inner loop.
+        loss: (predictions, y) -> scalar, for support and query set.
+        proximal_weight: lambda, above 0: how strongly the inner loop is held near theta_0.
+        cg_steps: steps of conjugate gradient.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
 
     def __init__(
@@ -44,12 +59,11 @@ class ImplicitMAML(MAML):
         cg_steps: int = 5,
     ) -> None:
         super().__init__(learner, steps, lr, loss)
-        self.proximal_weight, self.cg_steps = (
-            number("proximal_weight", proximal_weight, above=0),
-            whole("cg_steps", cg_steps),
-        )
+        self.proximal_weight = number("proximal_weight", proximal_weight, above=0)
+        self.cg_steps = whole("cg_steps", cg_steps)
 
     def trace(self, support: Examples) -> Trace:
+        """The inner loop, on the support loss with the proximal term."""
         start = self.start()
 
         def near_start(params: Params, support: Examples) -> Tensor:
@@ -96,9 +110,17 @@ class ImplicitMAML(MAML):
 
 
 def conjugate_gradient(matrix_times: Callable[[Params], Params], b: Params, steps: int) -> Params:
-    """x with A x = b, from products with A, symmetric and positive definite (Hestenes and Stiefel, 1952).
+    """Solve A x = b by products with A, symmetric and positive definite (Hestenes and Stiefel, 1952).
 
-    It stops at a direction along which A turns out not to be: what is left unsolved then shows in the residual.
+    It stops at a direction along which A turns out not to be positive: the residual then shows what is left unsolved.
+
+    Args:
+        matrix_times: v -> A v.
+        b: name -> tensor.
+        steps: how many at most.
+
+    Returns:
+        x, as `b`.
     """
     x = {name: torch.zeros_like(entry) for name, entry in b.items()}
     left = direction = b
@@ -116,9 +138,10 @@ def conjugate_gradient(matrix_times: Callable[[Params], Params], b: Params, step
 
 
 def plus(a: Params, scale: Tensor | float, b: Params) -> Params:
-    """a + scale * b."""
+    """The sum a + scale * b, by name."""
     return {name: entry + scale * b[name] for name, entry in a.items()}
 
 
 def dot(a: Params, b: Params) -> Tensor:
+    """The sum of all products of entries: a scalar."""
     return torch.stack([(entry * b[name]).sum() for name, entry in a.items()]).sum()

@@ -1,4 +1,4 @@
-"""A learned start: model-agnostic meta-learning (Finn et al., 2017)."""
+"""A learned start: model-agnostic meta-learning (Finn et al., 2017, arXiv:1703.03400)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from .._common.arguments import whole
 from ..tasks.task import Examples
 from ..update_rules import SGD, Params, Trace, unroll
+from ..update_rules.sgd import number_or_tensor
 from .base import Loss, MetaLearner
 
 
 class MAML(MetaLearner):
-    """Learn a starting point from which a few gradient steps suffice (Finn et al., 2017, algorithm 2).
+    """Learn a starting point from which a few gradient steps suffice.
 
-    phi is theta_0, the parameters of `learner`. Inner loop: `steps` steps of gradient descent at rate `lr` on the
-    support set; with none, theta_0 is what answers. Outer loop: the gradient of the query loss, through the inner loop,
-    to theta_0; `first_order` leaves out the second derivatives on that way (section 5.2). What is frozen in `learner`
-    (requires_grad=False) belongs to neither.
+    Finn et al. (2017, arXiv:1703.03400), algorithm 2. phi is theta_0, the parameters of `learner`. Inner loop: `steps`
+    steps of gradient descent at rate `lr` on the support set; with none, theta_0 itself predicts. Outer loop: the
+    gradient of the query loss, through the inner loop, to theta_0; `first_order` leaves out the second derivatives on
+    that way (section 5.2). What is frozen in `learner` (requires_grad=False) belongs to neither.
+
+    Args:
+        learner: the model that is adapted; its parameters are theta_0.
+        steps: inner steps, 0 or more.
+        lr: the rate of the inner loop.
+        loss: (predictions, y) -> scalar, for support and query set.
+        first_order: whether the inner gradients are constants for the meta-gradient.
+
+    Raises:
+        ValueError: if `steps` is no whole number from 0, or `lr` no number.
     """
 
     def __init__(
@@ -29,25 +41,25 @@ class MAML(MetaLearner):
         first_order: bool = False,
     ) -> None:
         super().__init__(loss)
-        if steps < 0:
-            raise ValueError(f"steps={steps}; expected 0 or more inner steps.")
         self.learner = learner
         self.trainable = tuple(name for name, p in learner.named_parameters() if p.requires_grad)
-        self.steps = steps
-        self.lr = lr
+        self.steps = whole("steps", steps, 0)
+        self.lr = number_or_tensor("lr", lr)
         self.first_order = first_order
         self.one_by_one = any(isinstance(module, nn.Conv2d) for module in learner.modules())
 
     @property
     def exact_gradient(self) -> bool:
+        """Whether second derivatives are kept."""
         return not self.first_order
 
     def start(self) -> Params:
-        """theta_0."""
+        """theta_0, by name, without what is frozen."""
         params = dict(self.learner.named_parameters())
         return {name: params[name] for name in self.trainable}
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
+        """The loss on one task's support set."""
         return self.loss(self.predict(params, support.x), support.y)
 
     def trace(self, support: Examples) -> Trace:
@@ -56,7 +68,9 @@ class MAML(MetaLearner):
         return unroll(self.support_loss, SGD(self.lr), self.start(), batches, first_order=self.first_order)
 
     def adapt(self, support: Examples) -> Params:
+        """The parameters after the inner loop."""
         return self.trace(support).params
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
+        """The learner's outputs with these parameters."""
         return functional_call(self.learner, params, (x,))

@@ -1,4 +1,4 @@
-"""MAML with learned rates, judged after every inner step: MAML++ (Antoniou et al., 2019)."""
+"""MAML with learned rates, judged after every inner step: MAML++ (Antoniou et al., 2019, arXiv:1810.09502)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .._common.arguments import number, numbers
 from ..tasks.task import Examples, Task
 from ..update_rules import Params, Trace, unroll
 from .base import Loss
@@ -16,7 +17,7 @@ from .maml import MAML
 
 
 class MAMLPlusPlus(MAML):
-    """Two of the changes that steady MAML (Antoniou et al., 2019, section 4).
+    """Two of the changes that steady MAML (Antoniou et al., 2019, arXiv:1810.09502, section 4).
 
     Learned rates: phi is theta_0 and `rates`, one for each inner step and each parameter tensor, all `lr` at first.
     `rates.requires_grad_(False)` keeps them there; with more steps than rates, the last ones are used again.
@@ -24,6 +25,17 @@ class MAMLPlusPlus(MAML):
     Multi-step loss: the objective is the sum over inner steps k of weights[k] times the query loss after that step. The
     paper shifts the weights from equal ones towards the last while it trains. Here they stay as given (equal by
     default): to shift them, train in parts and change `weights` in between. All weight on the last is MAML's objective.
+
+    Args:
+        learner: the model that is adapted; its parameters are theta_0.
+        steps: inner steps, 0 or more.
+        lr: every rate before meta-training.
+        loss: (predictions, y) -> scalar, for support and query set.
+        first_order: whether the inner gradients are constants for the meta-gradient.
+        weights: one for each inner step (without steps, for the start); equal ones that add up to 1 by default.
+
+    Raises:
+        ValueError: as for `MAML`; and for another number of weights.
     """
 
     weights: Tensor
@@ -38,18 +50,20 @@ class MAMLPlusPlus(MAML):
         weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__(learner, steps, lr, loss, first_order)
-        judged = max(1, steps)  # without a step, the start itself
-        weights = [1 / judged] * judged if weights is None else weights
+        judged = max(1, self.steps)  # without steps, the start is judged
+        weights = [1 / judged] * judged if weights is None else numbers("weights", weights)
         if len(weights) != judged:
             raise ValueError(f"{len(weights)} weights for steps={steps}; give {judged}, one for each inner step.")
-        self.rates = nn.Parameter(torch.full((steps, len(self.start())), lr))
+        self.rates = nn.Parameter(torch.full((self.steps, len(self.start())), number("lr", lr)))
         self.register_buffer("weights", torch.tensor(weights))
 
     def trace(self, support: Examples) -> Trace:
+        """The inner loop at the learned rates."""
         rule, batches = LayerStepRates(self.rates), [support] * self.steps
         return unroll(self.support_loss, rule, self.start(), batches, first_order=self.first_order)
 
     def objective(self, task: Task) -> Tensor:
+        """The query losses after every inner step, weighted and added."""
         trace, (x, y) = self.trace(task.support), task.query
         after_each = [step.params for step in trace.steps[1:]] + [trace.params]
         return self.weights @ torch.stack([self.loss(self.predict(params, x), y) for params in after_each])
@@ -62,8 +76,10 @@ class LayerStepRates:
     rates: Tensor
 
     def init(self, params: Params) -> int:
+        """The number of the step, 0."""
         return 0
 
     def update(self, params: Params, grads: Params, step: int, loss: Tensor) -> tuple[Params, int]:
+        """One step against the gradient at this step's rates; beyond the last ones, at the last."""
         rates = self.rates[min(step, len(self.rates) - 1)]
         return {name: p - rate * grads[name] for (name, p), rate in zip(params.items(), rates, strict=True)}, step + 1

@@ -1,33 +1,43 @@
-"""Compare with every support example: matching networks (Vinyals et al., 2016)."""
+"""Compare with every support example: matching networks (Vinyals et al., 2016, arXiv:1606.04080)."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .._common.arguments import number
 from ..tasks.task import Examples
 from .base import MetaLearner
 from .nearest_neighbor import Remembered
 
 
 class Matching(MetaLearner):
-    """Attend to the support examples; the class probabilities are their labels, so weighted.
+    """Attend to the support examples; the class probabilities are their labels, weighted by the attention.
 
-    phi is the encoder, the same for support and query: images (n, ...) -> (n, d). The attention is the softmax of
-    cosine similarities (Vinyals et al., 2016, equations 1 and 2). Cosines lie between -1 and 1, which leaves
-    the softmax nearly flat, so they are multiplied by `sharpness`; 1 is the paper's. The paper's full context
-    embeddings, which read the support set by an LSTM and so depend on its order, are left out.
+    phi is the encoder, the same for support and query. The attention is the softmax of cosine similarities (Vinyals et
+    al., 2016, arXiv:1606.04080, equations 1 and 2). The paper's full context embeddings, which read the support set by
+    an LSTM and so depend on its order, are left out.
+
+    Args:
+        encoder: images (n, ...) -> (n, d).
+        sharpness: a factor on the cosines, 0 or more: they lie between -1 and 1, which leaves the softmax nearly flat.
+            1 is the paper's.
+
+    Raises:
+        ValueError: if `sharpness` is out of range.
     """
 
     def __init__(self, encoder: nn.Module, sharpness: float = 10.0) -> None:
         super().__init__()
         self.encoder = encoder
-        self.sharpness = sharpness
+        self.sharpness = number("sharpness", sharpness, least=0)
 
     def embed(self, x: Tensor) -> Tensor:
+        """The encoder's features: (n, d)."""
         return self.encoder(x)
 
     def adapt(self, support: Examples) -> Remembered:
+        """The embedded support set, and its labels."""
         return Remembered(support.x, self.one_hot(support))
 
     def attention(self, adapted: Remembered, x: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Fast weights made from the gradients of a support loss: Meta Networks (Munkhdalai and Yu, 2017), reduced."""
+"""Fast weights made from the gradients of a support loss: Meta Networks, reduced.
+
+Munkhdalai and Yu (2017, arXiv:1703.00837).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import grad, vmap
 
+from .._common.arguments import number, whole
 from ..learners import Frozen, to_features
 from ..tasks.task import Examples
 from ..update_rules import log_and_sign
@@ -28,28 +32,39 @@ class MetaNetworks(MetaLearner):
 
     A base learner with slow weights meets every support example and takes the gradient of its loss. A small network,
     the same for every weight, turns a gradient into a fast weight; a query gathers the fast weights of the examples
-    that it resembles, by attention over cosines; and each layer adds what its slow and its fast weights say
-    (Munkhdalai and Yu, 2017, section 3; "layer augmentation", figure 2).
+    that it resembles, by attention over cosines; and each layer adds the outputs of its slow and of its fast weights
+    (Munkhdalai and Yu, 2017, arXiv:1703.00837, section 3; "layer augmentation", figure 2).
 
     Reduced to that idea: the paper also makes fast weights for the function that represents images, from a
     representation loss; here its features come from `embedding`, which stays frozen.
+
+    Args:
+        features: how many numbers are read of an image.
+        ways: the most classes that an episode may have.
+        hidden: the width of the base learner.
+        sharpness: a factor on the cosines, 0 or more.
+        embedding: what turns images into features, copied and frozen; none by default.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     def __init__(
         self, features: int, ways: int, hidden: int = 32, sharpness: float = 10.0, embedding: nn.Module | None = None
     ) -> None:
         super().__init__()
-        self.features = features
-        self.outputs = ways
-        self.sharpness = sharpness
+        self.features = features = whole("features", features)
+        self.outputs = ways = whole("ways", ways)
+        self.sharpness = number("sharpness", sharpness, least=0)
         self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
         self.key = nn.Linear(features, features)
+        hidden = whole("hidden", hidden)
         self.hidden = nn.Linear(features, hidden, bias=False)
         self.answer = nn.Linear(hidden, ways, bias=False)
         self.fast = nn.Sequential(nn.Linear(2, 20), nn.ReLU(), nn.Linear(20, 1))
 
     def embed(self, x: Tensor) -> Tensor:
-        """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""
+        """Images to features (n, features); features (`Characters.embedded`) stay as they are."""
         return to_features(x, self.features, self.embedding)
 
     def support_loss(self, slow: tuple[Tensor, Tensor], x: Tensor, y: Tensor) -> Tensor:
@@ -66,6 +81,7 @@ class MetaNetworks(MetaLearner):
         return FastWeights(self.key(support.x), *(self.fast(log_and_sign(g, p=7)).squeeze(-1) for g in gradients))
 
     def predict(self, adapted: FastWeights, x: Tensor) -> Tensor:
+        """The logits (m, ways) of the base learner with slow weights and, gathered for each query, fast ones."""
         cosines = F.normalize(self.key(x), dim=-1) @ F.normalize(adapted.keys, dim=-1).T
         attention = (self.sharpness * cosines).softmax(-1)
         fast_hidden = torch.einsum("mn,nhd->mhd", attention, adapted.hidden)

@@ -1,4 +1,4 @@
-"""A learned start and a learned rate for every weight: Meta-SGD (Li et al., 2017)."""
+"""A learned start and a learned rate for every weight: Meta-SGD (Li et al., 2017, arXiv:1707.09835)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,20 @@ from .maml import MAML
 
 
 class MetaSGD(MAML):
-    """MAML whose steps are learned as well (Li et al., 2017, algorithm 1): theta_1 = theta_0 - rates * gradient.
+    """MAML whose steps are learned as well: theta_1 = theta_0 - rates * gradient.
 
-    phi is theta_0 and a rate for each of its coordinates, of any sign, all `lr` at first. The paper takes one step.
+    Li et al. (2017, arXiv:1707.09835), algorithm 1. phi is theta_0 and a rate for each of its coordinates, of any sign.
+    The paper takes one step.
+
+    Args:
+        learner: the model that is adapted; its parameters are theta_0.
+        steps: inner steps, 0 or more.
+        lr: every rate before meta-training.
+        loss: (predictions, y) -> scalar, for support and query set.
+        first_order: whether the inner gradients are constants for the meta-gradient.
+
+    Raises:
+        ValueError: as for `MAML`.
     """
 
     def __init__(
@@ -29,5 +40,6 @@ class MetaSGD(MAML):
         self.rule = CoordinateRates(self.start(), lr)
 
     def trace(self, support: Examples) -> Trace:
+        """The inner loop at the learned rates."""
         batches = [support] * self.steps
         return unroll(self.support_loss, self.rule, self.start(), batches, first_order=self.first_order)

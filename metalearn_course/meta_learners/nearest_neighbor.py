@@ -21,9 +21,16 @@ class Remembered(NamedTuple):
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distance from every row of `a`, (n, d), to every row of `b`, (m, d). Returns (n, m).
+    """Squared Euclidean distance from every row of `a` to every row of `b`.
 
     As |a|^2 - 2ab + |b|^2, which needs no (n, m, d); around the mean of `b`, or rounding would swallow the difference.
+
+    Args:
+        a: (n, d).
+        b: (m, d).
+
+    Returns:
+        (n, m).
     """
     center = b.mean(0)
     a, b = a - center, b - center
@@ -34,6 +41,9 @@ class NearestNeighbor(MetaLearner):
     """Answer with the class of the nearest support example, by pixels or by a frozen copy of `embedding`.
 
     A class's logit is minus the squared distance to its nearest example. phi is empty: nothing is meta-trained here.
+
+    Args:
+        embedding: images (n, ...) -> (n, d), copied and frozen; pixels by default.
     """
 
     def __init__(self, embedding: nn.Module | None = None) -> None:
@@ -41,12 +51,15 @@ class NearestNeighbor(MetaLearner):
         self.embedding = nn.Flatten() if embedding is None else copy.deepcopy(embedding).requires_grad_(False)
 
     def embed(self, x: Tensor) -> Tensor:
+        """Pixels in a row, or the frozen features: (n, d)."""
         return self.embedding(x)
 
     def adapt(self, support: Examples) -> Remembered:
+        """The embedded support set, and its labels."""
         return Remembered(support.x, F.one_hot(support.y, self.ways))
 
     def predict(self, adapted: Remembered, x: Tensor) -> Tensor:
+        """Minus the squared distance to the nearest example of each class: (m, ways)."""
         distances = squared_distances(x, adapted.features)[:, :, None]
         of_class = torch.where(adapted.labels == 1, distances, torch.inf)
         return -of_class.amin(dim=1)

@@ -1,4 +1,4 @@
-"""Compare with the mean of each class: prototypical networks (Snell et al., 2017)."""
+"""Compare with the mean of each class: prototypical networks (Snell et al., 2017, arXiv:1703.05175)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .._common.arguments import number
 from ..tasks.task import Examples
 from .base import MetaLearner
 from .nearest_neighbor import squared_distances
 
 
 class Prototypical(MetaLearner):
-    """Answer with the class whose prototype is nearest (Snell et al., 2017, equations 1 and 2).
+    """Answer with the class whose prototype is nearest (Snell et al., 2017, arXiv:1703.05175, equations 1 and 2).
 
-    phi is the encoder: images (n, ...) -> (n, d). The logit of a class is minus the squared Euclidean distance to its
-    prototype, a linear function of the query up to a term that all classes share (section 2.4). The paper trains with
-    more ways than it tests with (section 2.6). `distance` "euclidean" (without the square) and "cosine" are there to
-    be compared with; cosine similarities lie between -1 and 1, so they are multiplied by `sharpness`.
+    phi is the encoder. The logit of a class is minus the squared Euclidean distance to its prototype, a linear function
+    of the query up to a term that all classes share (section 2.4). The paper trains with more ways than it tests with
+    (section 2.6).
+
+    Args:
+        encoder: images (n, ...) -> (n, d).
+        distance: "squared"; "euclidean", its root, and "cosine" are there to be compared with.
+        sharpness: a factor on cosine similarities, 0 or more, since they lie between -1 and 1.
+
+    Raises:
+        ValueError: for another distance, and if `sharpness` is out of range.
     """
 
     def __init__(self, encoder: nn.Module, distance: str = "squared", sharpness: float = 10.0) -> None:
@@ -27,9 +35,10 @@ class Prototypical(MetaLearner):
             raise ValueError(f"distance={distance!r} is unknown; choose one of {', '.join(map(repr, _LOGITS))}.")
         self.encoder = encoder
         self.distance = distance
-        self.sharpness = sharpness
+        self.sharpness = number("sharpness", sharpness, least=0)
 
     def embed(self, x: Tensor) -> Tensor:
+        """The encoder's features: (n, d)."""
         return self.encoder(x)
 
     def adapt(self, support: Examples) -> Tensor:
@@ -38,6 +47,7 @@ class Prototypical(MetaLearner):
         return labels.T @ support.x / labels.sum(0)[:, None]
 
     def predict(self, prototypes: Tensor, x: Tensor) -> Tensor:
+        """Minus the distance to every prototype, or the cosine: (m, ways)."""
         logits = _LOGITS[self.distance](x, prototypes)
         return self.sharpness * logits if self.distance == "cosine" else logits
 

@@ -1,4 +1,4 @@
-"""The learner as a program that reads its training set: one example after another, each beside the label before."""
+"""A learner that reads its training set: one example after another, each beside the label of the one before."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import vmap
 
+from .._common.arguments import whole
 from ..learners import Frozen, to_features
 from ..tasks.task import Examples, Task
 from .base import _WAYS, MetaLearner
 
 
 class Reader(MetaLearner):
-    """Reads (x_t, y_{t-1}) and says y_t: the label comes one step after its image (Santoro et al., 2016, figure 1).
+    """Reads (x_t, y_{t-1}) and predicts y_t: the label comes one step after its image.
 
-    phi is what reads; `embedding`, if given, turns images into features of size `features` and stays frozen. A method
-    writes `start` and `step`, or `read` for a whole sequence at once. A reader is built for up to `ways` classes. It
-    is trained on every step of a sequence: the support set and then the query set of an episode, in their order. What
-    it has learned depends on the order of the support set.
+    Santoro et al. (2016, arXiv:1605.06065), figure 1. phi is what reads. A method writes `start` and `step`, or `read`
+    for a whole sequence at once. It is trained on every step of a sequence: the support set and then the query set of
+    an episode, in their order. What it has learned depends on the order of the support set.
+
+    Args:
+        features: how many numbers are read of an image.
+        ways: the most classes that an episode may have.
+        embedding: what turns images into features, copied and frozen; none by default.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     order_matters = True
@@ -28,17 +36,17 @@ class Reader(MetaLearner):
     def __init__(self, features: int, ways: int, embedding: nn.Module | None = None) -> None:
         super().__init__()
         self.length = 15
-        self.features = features
-        self.outputs = ways
+        self.features = whole("features", features)
+        self.outputs = whole("ways", ways)
         self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
 
     @property
     def ways(self) -> int:
-        """How many classes the tasks at hand have; the number it was built for when it reads by itself."""
+        """How many classes the tasks at hand have; outside of tasks, the number that the reader was built for."""
         return self.outputs if _WAYS.get() is None else super().ways
 
     def embed(self, x: Tensor) -> Tensor:
-        """Images to features (n, features); what is features already (`Characters.embedded`) stays as it is."""
+        """Images to features (n, features); features (`Characters.embedded`) stay as they are."""
         return to_features(x, self.features, self.embedding)
 
     def start(self) -> Any:
@@ -60,8 +68,8 @@ class Reader(MetaLearner):
     def sequence(self, task: Task) -> Examples:
         """The first `length` examples of an episode, support set before query set.
 
-        Draw more shots than are read, or counting tells which classes must still come: a shortcut that is learned
-        long before reading is.
+        Draw more shots than are read; otherwise counting tells which classes must still come, a shortcut that is
+        learned long before reading is.
         """
         return Examples(*(torch.cat(parts)[: self.length] for parts in zip(task.support, task.query, strict=True)))
 
@@ -78,7 +86,7 @@ class Reader(MetaLearner):
         return state, self.one_hot(support, self.outputs)[-1]
 
     def predict(self, adapted: Any, x: Tensor) -> Tensor:
-        """Each query is the next step of the same sequence: the logits (m, ways) know nothing of other queries."""
+        """The logits (m, ways), each query as the next step of the same sequence, independent of other queries."""
         state, last = adapted
         return vmap(lambda one: self.step(state, one, last)[1][: self.ways])(x)
 

@@ -1,4 +1,4 @@
-"""Move the start towards where each task's training ends: Reptile (Nichol et al., 2018)."""
+"""Move the start towards where each task's training ends: Reptile (Nichol et al., 2018, arXiv:1803.02999)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .._common.arguments import whole
 from ..tasks.task import Examples, Task
 from ..update_rules import SGD, Trace, UpdateRule, unroll
 from .base import Loss
@@ -13,15 +14,26 @@ from .maml import MAML
 
 
 class Reptile(MAML):
-    """Learn a start that is near, in weights, to the end of every task's training (Nichol et al., 2018, algorithm 2).
+    """Learn a start that is near, in weights, to the end of every task's training.
 
-    phi is theta_0. On each task `steps` steps of `rule`, by default SGD at rate `lr`, lead from theta_0 to theta~. The
-    objective is half their squared distance with theta~ held constant (section 5.2), so that its gradient is
-    theta_0 - theta~: no derivative runs through the inner loop, and the query set is not used. In training, each step
-    sees `batch` support examples, drawn anew; None means all of them. After training it adapts as MAML does.
+    Nichol et al. (2018, arXiv:1803.02999), algorithm 2. phi is theta_0. On each task `steps` steps of `rule` lead from
+    theta_0 to theta~. The objective is half their squared distance with theta~ held constant (section 5.2), so that its
+    gradient is theta_0 - theta~: no derivative runs through the inner loop, and the query set is not used. After
+    training it adapts as MAML does.
 
     As the authors trained it: more shots in training than at the test, `rule=Adam(lr, beta1=0.0)`, that is without
     momentum, and the outer rate falling to 0, which is `meta_train(..., anneal=True)`.
+
+    Args:
+        learner: the model that is adapted; its parameters are theta_0.
+        steps: inner steps, 0 or more.
+        lr: the rate of the inner loop, where `rule` is not given.
+        loss: (predictions, y) -> scalar, for support and query set.
+        rule: what takes the inner steps; SGD at rate `lr` by default.
+        batch: how many support examples, drawn anew, a step of training sees; all of them by default.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
 
     exact_gradient = False  # finite differences of the objective move theta~ as well
@@ -36,15 +48,15 @@ class Reptile(MAML):
         batch: int | None = None,
     ) -> None:
         super().__init__(learner, steps, lr, loss)
-        if batch is not None and batch < 1:
-            raise ValueError(f"batch={batch}; expected at least 1 support example a step, or None for all of them.")
         self.rule = rule
-        self.batch = batch
+        self.batch = None if batch is None else whole("batch", batch)
 
     def trace(self, support: Examples) -> Trace:
+        """The inner loop as after training: every step on the whole support set."""
         return self._run([support] * self.steps)
 
     def objective(self, task: Task) -> Tensor:
+        """Half the squared distance from theta_0 to where the inner loop ends, that held constant."""
         with torch.no_grad():
             reached = self._run([self.batch_of(task.support) for _ in range(self.steps)]).params
         squared = [(p - reached[name]).square().sum() for name, p in self.start().items()]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -11,16 +12,39 @@ from torch.func import grad_and_value, vmap
 
 from .._common.trees import choose, detached
 from ..tasks.task import Examples, Task, check_tasks
-from ..update_rules import Params, StopIfDiverged, training_steps
+from ..update_rules import Params, StopIfDiverged, UpdateRule, training_steps
 from ..update_rules.stop_if_diverged import Watched, usable
 from .base import Outcomes
-
-if TYPE_CHECKING:
-    from .trained_by import TrainedBy
 
 WORST = 1e6  # no query loss counts for more: one bad training must not drown the others
 
 BatchLoss = Callable[[Params, Examples], Tensor]
+
+
+class Trains(Protocol):
+    """What a method offers whose trainings can be cut into segments: `TrainedBy` does."""
+
+    rule: UpdateRule
+    steps: int
+    first_order: bool
+    meta_loss: str
+    scaling: float
+
+    def start(self) -> Params:
+        """The weights before the first update."""
+        ...
+
+    def batch_loss(self, params: Params, batch: Examples) -> Tensor:
+        """The loss that updates minimize: a scalar."""
+        ...
+
+    def mini_batch(self, support: Examples, step: int) -> Examples:
+        """What update number `step` sees."""
+        ...
+
+    def at_work(self, ways: int) -> AbstractContextManager[None]:
+        """As of `MetaLearner`."""
+        ...
 
 
 class Run(NamedTuple):
@@ -35,7 +59,7 @@ class Run(NamedTuple):
     scales: Params
 
 
-def begin_one(method: TrainedBy, support: Examples) -> Run:
+def begin_one(method: Trains, support: Examples) -> Run:
     """The training of ONE task, before its first step."""
     params, scales = method.start(), {}
     if method.scaling:
@@ -45,12 +69,21 @@ def begin_one(method: TrainedBy, support: Examples) -> Run:
 
 
 def continue_one(
-    method: TrainedBy, run: Run, task: Task, first: int, steps: int, sheltered: bool = True
+    method: Trains, run: Run, task: Task, first: int, steps: int, sheltered: bool = True
 ) -> tuple[Tensor, Run]:
-    """Updates number `first`, `first` + 1, ... of ONE task's training: the query loss after each (steps,), and the run.
+    """`steps` updates of ONE task's training.
 
-    sheltered: whether what diverges has no way back to phi, on which an infinite derivative would become NaN. It costs
-    a second look at every loss.
+    Args:
+        method: whose rule and learner they are.
+        run: where the training stands.
+        task: what it trains on, and is judged on.
+        first: how many updates it has behind it.
+        steps: how many more it takes.
+        sheltered: whether the gradient is cut off from what diverges, where an infinite derivative would become NaN on
+            its way to phi. It costs a second evaluation of every loss.
+
+    Returns:
+        The query loss after each of these updates (steps,), and the run behind the last.
     """
     loss = _in_units(method.batch_loss, run.scales)
     trained = _sheltered(loss) if sheltered and not method.first_order else loss
@@ -64,20 +97,20 @@ def continue_one(
                 fine = loss(params, task.query) < WORST
             judged = choose(fine, params, detached(params))
         value = loss(judged, task.query)
-        losses.append(torch.where(value < WORST, value, WORST))  # NaN as well
+        losses.append(torch.where(value < WORST, value, WORST))  # also in place of NaN
     return torch.stack(losses), run
 
 
-def begin(method: TrainedBy, tasks: Task) -> Run:
+def begin(method: Trains, tasks: Task) -> Run:
     """A stack of trainings, before their first step."""
     check_tasks(tasks)
     return vmap(lambda support: begin_one(method, support), randomness="different")(tasks.support)
 
 
-def segment(method: TrainedBy, runs: Run, tasks: Task, first: int, steps: int) -> tuple[Tensor, Run]:
+def segment(method: Trains, runs: Run, tasks: Task, first: int, steps: int) -> tuple[Tensor, Run]:
     """`steps` updates of every training, from number `first` on: query losses (tasks, steps), and the runs.
 
-    If something diverges, all of it is done once more, with the same random numbers and sheltered.
+    Where one diverges, the segment is computed again, with the same random numbers and `sheltered`.
     """
 
     def all_of_them(sheltered: bool) -> tuple[Tensor, Run]:
@@ -87,7 +120,7 @@ def segment(method: TrainedBy, runs: Run, tasks: Task, first: int, steps: int) -
         return vmap(one, randomness="different")(runs, tasks)
 
     with method.at_work(tasks.classes.shape[-1]):
-        if torch.compiler.is_compiling():  # what depends on values cannot be compiled
+        if torch.compiler.is_compiling():  # a branch that depends on values cannot be compiled
             return all_of_them(sheltered=True)
         drawn = torch.get_rng_state()
         losses, after = all_of_them(sheltered=False)
@@ -98,20 +131,20 @@ def segment(method: TrainedBy, runs: Run, tasks: Task, first: int, steps: int) -
     return losses, after
 
 
-def share(method: TrainedBy, losses: Tensor, first: int) -> Tensor:
-    """What a segment's losses (..., steps) contribute to the objective: the shares of all segments add up to it."""
+def share(method: Trains, losses: Tensor, first: int) -> Tensor:
+    """What a segment's losses (..., steps) contribute to the objective, which is the sum over all segments: (...)."""
     if method.meta_loss == "mean":
         return losses.sum(-1) / method.steps
     return losses[..., -1] * (first + losses.shape[-1] == method.steps)
 
 
-def told(method: TrainedBy, losses: Tensor) -> Tensor:
-    """The meta-loss as far as a segment's losses (..., steps) tell it: their mean, or the last of them."""
+def told(method: Trains, losses: Tensor) -> Tensor:
+    """The meta-loss as seen from one segment, whose losses are (..., steps): their mean, or the last of them."""
     return losses.mean(-1) if method.meta_loss == "mean" else losses[..., -1]
 
 
 def outcomes(objectives: Tensor, losses: Tensor, before: Run, after: Run) -> Outcomes:
-    """With what was stopped in a segment, and what was capped in trainings that were not."""
+    """The outcomes of one segment: its objectives, what was stopped in it, and what was capped in other trainings."""
     newly = torch.where(before.state.stopped < 0, after.state.stopped, -1)
     return Outcomes(objectives, newly, (losses >= WORST).any(-1) & (after.state.stopped < 0))
 
@@ -124,7 +157,7 @@ def _in_units(loss: BatchLoss, scales: Params) -> BatchLoss:
 
 
 def _sheltered(loss: BatchLoss) -> BatchLoss:
-    """`loss`, and NaN without a way back where it gives no gradient by which a step can be taken."""
+    """The same loss; NaN, and without a gradient, where a step could not be taken by its gradient."""
 
     def sheltered(params: Params, batch: Examples) -> Tensor:
         if not torch.is_grad_enabled():

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .._common.arguments import number, whole
 from ..tasks.task import Examples, Task
 from .base import MetaLearner
 from .nearest_neighbor import Remembered
@@ -19,18 +20,28 @@ class Siamese(MetaLearner):
     3.1; the paper writes sigmoid(w.|a - b|), and bounds the features by a sigmoid). Training never sees an episode's
     labels, only whether two agree; so it needs no particular ways or shots.
 
-    contrastive=True minimizes the contrastive loss of Hadsell et al. (2006, equation 4) on the Euclidean distance D
-    instead: D^2 / 2 for a pair of one class, max(0, margin - D)^2 / 2 for a pair of two; similarity is then -D.
+    Args:
+        encoder: images (n, ...) -> (n, features).
+        features: how many numbers the encoder makes of an image.
+        contrastive: whether to minimize the contrastive loss of Hadsell et al. (2006, equation 4) on the Euclidean
+            distance D instead: D^2 / 2 for a pair of one class, max(0, margin - D)^2 / 2 for a pair of two; similarity
+            is then -D.
+        margin: of the contrastive loss, beyond which pairs of two classes cost nothing.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
 
     def __init__(self, encoder: nn.Module, features: int, contrastive: bool = False, margin: float = 1.0) -> None:
         super().__init__()
         self.encoder = encoder
         self.contrastive = contrastive
-        self.margin = margin
+        self.margin = number("margin", margin, least=0)
+        features = whole("features", features)
         self.similarity = None if contrastive else nn.Linear(features, 1)
 
     def embed(self, x: Tensor) -> Tensor:
+        """The encoder's features: (n, d)."""
         return self.encoder(x)
 
     def similarities(self, a: Tensor, b: Tensor) -> Tensor:
@@ -55,6 +66,7 @@ class Siamese(MetaLearner):
         return of_same / 2 + of_different / 2
 
     def adapt(self, support: Examples) -> Remembered:
+        """The embedded support set, and its labels."""
         return Remembered(support.x, self.one_hot(support))
 
     def predict(self, adapted: Remembered, x: Tensor) -> Tensor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .._common.arguments import whole
+from .._common.arguments import number, whole
 from .._common.trees import largest
 from ..learners import DRAWN, fresh
 from ..tasks.task import Examples, Task
@@ -21,20 +20,33 @@ from .base import Loss, MetaLearner, Outcomes
 
 
 class TrainedBy(MetaLearner):
-    """Train a learner from fresh weights by `steps` updates of `rule` (Andrychowicz et al., 2016, section 2).
+    """Train a learner from fresh weights by an update rule.
 
-    phi is what the rule is made of. Every task begins anew: linear layers and convolutions with weights drawn as they
-    draw their own, anything else as it is in `learner`; with `fresh_start=False`, all of it as it is. What is frozen
-    in `learner` (requires_grad=False) stays so. Each update sees the whole support set, or a mini-batch of `batch`
-    examples, one after another and again from the first when no whole one is left.
-
-    meta_loss: "mean" of the query losses after each update (the paper's sum over the trajectory, divided by its
-    length), or "last", the one after the last update. first_order: the gradients that the rule is given are
-    constants (as in the paper); switch it off for the exact meta-gradient. scaling: in meta-training every
-    weight is measured in a unit of its own, exp of a uniform number in [-scaling, scaling] (Lv et al., 2017).
+    Andrychowicz et al. (2016, arXiv:1606.04474), section 2. phi is what the rule is made of. Every task begins anew:
+    linear layers and convolutions with weights drawn as they draw their own, anything else as it is in `learner`. What
+    is frozen in `learner` (requires_grad=False) stays so.
 
     A training that diverges is stopped where it was (`StopIfDiverged`) and counted, and no query loss counts for more
     than a million. One bad problem must not put a NaN into the rule.
+
+    Args:
+        learner: what is trained; it is copied.
+        rule: the update rule.
+        steps: how many updates: the horizon.
+        batch: how many support examples an update sees: mini-batches one after another, and again from the first when
+            no whole one is left. All of them by default.
+        loss: (predictions, y) -> scalar, for support and query set.
+        first_order: whether the gradients that the rule reads are constants for the meta-gradient (as in the paper);
+            switch it off for the exact meta-gradient.
+        meta_loss: "mean" of the query losses after each update (the paper's sum over the trajectory, divided by its
+            length), or "last", the one after the last update.
+        scaling: 0 or more. In meta-training every weight is measured in a unit of its own, exp of a uniform number in
+            [-scaling, scaling] (Lv et al., 2017, arXiv:1703.03120).
+        fresh_start: whether weights are drawn anew for every task; otherwise all of them are as in `learner`.
+
+    Raises:
+        TypeError: if `rule` is no update rule.
+        ValueError: for numbers out of range, an unknown meta_loss, and a learner with nothing to train or to draw.
     """
 
     def __init__(
@@ -50,8 +62,7 @@ class TrainedBy(MetaLearner):
         fresh_start: bool = True,
     ) -> None:
         super().__init__(loss)
-        if not 0 <= scaling < math.inf:
-            raise ValueError(f"scaling={scaling}; expected 0, for none, or a positive number such as 3.")
+        scaling = number("scaling", scaling, least=0)
         check_rule(rule)
         if meta_loss not in ("mean", "last"):
             raise ValueError(f'meta_loss={meta_loss!r} is unknown; choose "mean" or "last".')
@@ -63,11 +74,12 @@ class TrainedBy(MetaLearner):
         self.batch = None if batch is None else whole("batch", batch)
         self.first_order = first_order
         self.meta_loss = meta_loss
-        self.scaling = float(scaling)
+        self.scaling = scaling
         self.fresh_start = fresh_start
 
     @property
     def exact_gradient(self) -> bool:
+        """Whether the rule's gradients are no constants."""
         return not self.first_order
 
     def by(self, rule: UpdateRule, **changes: Any) -> TrainedBy:
@@ -86,9 +98,11 @@ class TrainedBy(MetaLearner):
         return {name: params[name] for name in self.trainable}
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
+        """The learner's outputs with these parameters."""
         return functional_call(self.learner, params, (x,))
 
     def batch_loss(self, params: Params, batch: Examples) -> Tensor:
+        """The loss of the learner with these parameters on one mini-batch."""
         return self.loss(self.predict(params, batch.x), batch.y)
 
     def mini_batch(self, support: Examples, step: int) -> Examples:
@@ -107,6 +121,7 @@ class TrainedBy(MetaLearner):
         return unroll(self.batch_loss, self.rule, self.start(), batches, first_order=self.first_order)
 
     def adapt(self, support: Examples) -> Params:
+        """The parameters after the whole training."""
         return self.trace(support).params
 
     def objective(self, task: Task) -> Tensor:

@@ -20,6 +20,17 @@ class ZeroHeadMAML(MAML):
     where it is, for its gradient has to pass the zero head, and moves the head's row of class k from 0 to
     alpha/N (c_k - c): c_k is the mean of class k's features, c the mean of all. The biases stay 0. So the logits of
     features f are alpha/N (c_k.f - c.f), dot products with prototypes but for a term that all classes share.
+
+    Args:
+        learner: the model that is adapted; its parameters, without the head, are theta_0.
+        steps: inner steps, 0 or more.
+        lr: the rate of the inner loop.
+        loss: (predictions, y) -> scalar, for support and query set.
+        first_order: whether the inner gradients are constants for the meta-gradient.
+        head: the name of the linear layer; the last one by default.
+
+    Raises:
+        ValueError: as for `MAML`; and if the learner has no linear layer of that name.
     """
 
     def __init__(

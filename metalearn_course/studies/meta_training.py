@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ..update_rules import Params, Trace, UpdateRule, unroll
 from .meta_words import WRITTEN, moments
+from .plain import plain
 
 MOST_STEPS = 3
 SQUARES = 8
@@ -33,7 +33,8 @@ def meta_training_frames(
     weight; None where the weights are several or where a step passes back more than that (a rule with a memory).
     share: what each step adds to rate_grad, the gradient with respect to the rate: -g_{t+1} . grad L(theta_t).
     moved: what one step of gradient descent with rate `meta_lr` makes of the start, or of the rate, and the meta-loss
-    then. moments: what is to be seen, in order, in words (one text for each of "start", "rate", "detached").
+    then. moments: what is to be seen, in order, in words (one text for each of "start", "rate", "detached"), and
+    whether it belongs to the way forward.
     """
     return frames_and_moved_start(loss, make_rule, start, rate, batches, query, meta_lr)[0]
 
@@ -101,10 +102,7 @@ def _flat(params: dict[Any, Tensor]) -> Tensor:
 
 
 def _plain(values: Tensor) -> Any:
-    """Nested lists of numbers; None for what JSON cannot say."""
-    if values.ndim:
-        return [_plain(value) for value in values]
-    return float(f"{values.item():.8g}") if math.isfinite(values.item()) else None
+    return plain(values, digits=8)
 
 
 def _close(a: Tensor, b: Tensor) -> bool:

@@ -7,7 +7,7 @@ from .point_clouds import PointClouds
 from .quadratics import Quadratics, summed_squares
 from .sinusoids import Sinusoids
 from .symbols import my_symbols
-from .task import Examples, Task, check_tasks
+from .task import Examples, Task, check_tasks, one_task, stack_tasks
 
 __all__ = [
     "Characters",
@@ -22,6 +22,8 @@ __all__ = [
     "check_tasks",
     "digits",
     "my_symbols",
+    "one_task",
+    "stack_tasks",
     "summed_squares",
     "table",
 ]

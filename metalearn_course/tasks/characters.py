@@ -16,16 +16,25 @@ from .omniglot import OMNIGLOT, Archive, Packed
 
 GLYPHS = Path(__file__).parent / "glyphs.npz"
 VALIDATION_ALPHABETS = ("Armenian", "Futurama", "Korean", "N_Ko", "Tagalog")  # of Omniglot's background set
-RANDOM_SPLIT = {"train": 1028, "validation": 172, "test": 423}  # of 1,623 base classes; each counts four times, rotated
+RANDOM_SPLIT = {"train": 1028, "validation": 172, "test": 423}  # of 1,623 characters; each makes four classes, rotated
 
 
 @dataclass
 class Characters:
     """Images of characters, sorted by class, and which classes are for training, validation and test.
 
-    images: uint8 (classes, examples, 28, 28), ink 255 on paper 0. `alphabets` and `names` hold one text per class,
-    `splits` int64 class ids. `split` says how the classes were split: "alphabets" or "random". `features`, float
-    (classes, examples, d), are what a frozen encoder makes of the images; where they are given, episodes hold them.
+    Args:
+        images: uint8 (classes, examples, 28, 28), ink 255 on paper 0.
+        alphabets: the alphabet of each class.
+        names: the name of each class.
+        splits: name of a split -> int64 ids of its classes.
+        source: "omniglot", "glyphs", or where else they are from.
+        split: how the classes were split: "alphabets" or "random".
+        features: float (classes, examples, d), what a frozen encoder makes of the images; where they are given,
+            episodes hold them instead of images.
+
+    Raises:
+        ValueError: for images of another form, empty ones, lists of another length, a class in two splits.
     """
 
     images: Tensor
@@ -91,7 +100,7 @@ class Characters:
         return replace(self, features=features.unflatten(0, self.images.shape[:2]))
 
     def inputs(self, places: Tensor) -> Tensor:
-        """x at places (class * examples + example) of any shape: images (..., 1, 28, 28), or features (..., d)."""
+        """Inputs at places (class * examples + example) of any shape: images (..., 1, 28, 28), or features (..., d)."""
         if self.features is not None:
             return self.features.flatten(0, 1)[places]
         return as_input(self.images.flatten(0, 1)[places])
@@ -121,11 +130,22 @@ def characters(
 ) -> Characters:
     """Omniglot, or glyphs where it cannot be had; prints in one line which, and how to get the other.
 
-    source: "auto" takes Omniglot from the user's cache, `root` or $METALEARN_DATA (the folder that holds omniglot/),
-    or the network, and otherwise glyphs; "omniglot" raises where it is not to be had; "glyphs" takes these.
-    split: "alphabets" keeps every alphabet on one side (30 background alphabets, 5 of them for validation, and 20
-    for test); "random" draws 1028 / 172 / 423 characters and adds each rotated by 90, 180 and 270 degrees as a class
-    of its own, on the same side (Santoro et al., 2016; Vinyals et al., 2016). Class id: character + rotations * 1623.
+    Args:
+        source: "auto" takes Omniglot from the user's cache, `root` or $METALEARN_DATA, or the network, and otherwise
+            glyphs; "omniglot" takes nothing else; "glyphs" takes the glyphs that ship with the course.
+        split: "alphabets" keeps every alphabet on one side (30 background alphabets, 5 of them for validation, and 20
+            for test); "random" draws 1028 / 172 / 423 characters and adds each rotated by 90, 180 and 270 degrees as a
+            class of its own, on the same side (Santoro et al., 2016, arXiv:1605.06065; Vinyals et al., 2016,
+            arXiv:1606.04080). Class id: character + rotations * 1623.
+        root: the folder that holds omniglot/; $METALEARN_DATA by default.
+        archives: the parts of the data, for tests.
+
+    Returns:
+        The `Characters`.
+
+    Raises:
+        FileNotFoundError: if `source` is "omniglot" and it cannot be had, or `root` does not hold it.
+        ValueError: for another source or split, and for damaged files.
     """
     if source not in ("auto", "omniglot", "glyphs"):
         raise ValueError(f"source={source!r} is unknown; expected 'auto', 'omniglot' or 'glyphs'.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from .._common.arguments import whole
 from .characters import Characters
 from .task import Examples, Task
 
@@ -15,14 +16,25 @@ class Episodes:
 
     In every episode the classes are drawn anew and labeled 0 ... ways-1 in the order in which they were drawn, so
     that a label says nothing about a class; `Task.classes` keeps their global ids. Classes and examples are drawn
-    without replacement. `within_alphabet` draws all classes of an episode from one alphabet: harder, since they
-    look alike.
+    without replacement.
+
+    Args:
+        characters: the images, or features, and their splits.
+        ways: classes in an episode, 2 or more.
+        shots: support examples of each class.
+        queries: query examples of each class.
+        split: of the characters, from which classes are drawn.
+        within_alphabet: whether all classes of an episode come from one alphabet: harder, since they look alike.
+
+    Raises:
+        ValueError: for a number that is no whole one in range, a split of another name, or more classes or examples
+            than there are.
     """
 
     characters: Characters
     ways: int
     shots: int
-    queries: int  # of each class
+    queries: int
     split: str = "train"
     within_alphabet: bool = False
 
@@ -31,9 +43,7 @@ class Episodes:
         if self.split not in splits:
             raise ValueError(f"split={self.split!r} is unknown; expected one of {', '.join(map(repr, splits))}.")
         for name, least in (("ways", 2), ("shots", 1), ("queries", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}={value!r} is no size for an episode; expected a whole number from {least}.")
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
         have = len(splits[self.split])
         if self.ways > have:
             larger = max(splits, key=lambda name: len(splits[name]))
@@ -56,6 +66,7 @@ class Episodes:
 
     @property
     def protocol(self) -> str:
+        """Ways, shots, queries, the data and the split."""
         data = (
             f"{self.characters.source} ({self.characters.split})" if self.characters.split else self.characters.source
         )
@@ -84,7 +95,7 @@ class Episodes:
         rank = torch.rand(tasks, len(ids), generator=generator)
         if self.within_alphabet:
             members = torch.stack(list(self._alphabets().values()))
-            rank[~members[torch.randint(len(members), (tasks,), generator=generator)]] = 2.0  # behind all others
+            rank[~members[torch.randint(len(members), (tasks,), generator=generator)]] = 2.0  # above every rank drawn
         return ids[rank.topk(self.ways, largest=False).indices]
 
     def _alphabets(self) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from .._common.arguments import is_whole
+from .._common.arguments import whole
 from .task import Examples, Task
 
 SPLITS = ("train", "test")
@@ -19,11 +19,18 @@ TABLES = ("iris", "wine", "breast_cancer")
 class MiniBatches:
     """The problem of training a network on `pool`: support is all of it in a fresh random order, to be cut in batches.
 
-    `queries` of its examples are drawn again, without replacement, as query set: an optimizer is judged on the
-    objective that it minimizes (Andrychowicz et al., 2016, section 3.2). Labels keep their meaning from task to task.
+    The query set is drawn from the same examples: an optimizer is judged on the objective that it minimizes
+    (Andrychowicz et al., 2016, arXiv:1606.04474, section 3.2). Labels keep their meaning from task to task.
 
-    pool: x (n, ...), y (n,) with labels 0 ... ways-1, each of them present. `size` shortens the support set to as many
-    examples of the pool, such as a multiple of a batch; one of each class is always among them.
+    Args:
+        pool: x (n, ...), y (n,) with labels 0 ... ways-1, each of them present.
+        name: of the data, for the protocol.
+        queries: how many examples of the pool are drawn, without replacement, as query set.
+        size: how many examples of the pool make the support set, such as a multiple of a batch; one of each class is
+            always among them. All by default.
+
+    Raises:
+        ValueError: for a pool with other labels, and for more queries or a larger size than it has examples.
     """
 
     pool: Examples = field(repr=False)
@@ -41,19 +48,23 @@ class MiniBatches:
         if y.min() < 0 or not torch.equal(y.unique(), torch.arange(self.ways)):
             raise ValueError(f"pool: labels are {y.unique().tolist()}; expected 0 ... ways-1 without a gap. Renumber.")
         needs = [("queries", self.queries, 1)] + ([] if self.size is None else [("size", self.size, self.ways)])
-        for what, value, least in needs:
-            if not is_whole(value) or not least <= value <= len(y):
+        for what, given, least in needs:
+            value = whole(what, given)
+            if not least <= value <= len(y):
                 raise ValueError(
                     f"{what}={value!r}; {self.name} has {len(y)} examples of {self.ways} classes: expected a whole "
                     f"number from {least} to {len(y)}. Change {what}."
                 )
+            object.__setattr__(self, what, value)
 
     @property
     def ways(self) -> int:
+        """How many classes the pool has."""
         return int(self.pool.y.max()) + 1
 
     @property
     def protocol(self) -> str:
+        """The data, and how many examples of it are support and query."""
         have = len(self.pool.y)
         support = f"all {have}" if self.size is None else f"{self.size} of {have}"
         return f"{self.name}, {support} examples in random order, {self.queries} of the {have} as queries"
@@ -84,12 +95,24 @@ def digits(
 ) -> MiniBatches:
     """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, half of them in each split; ten classes.
 
-    x: (n, components), the first principal components of the train split's pixels, divided by one number so that their
-    variances there have mean 1; or, with components=None, (n, 64) pixels from 0, paper, to 1, ink.
+    Args:
+        components: how many principal components of the train split's pixels to take, 1 to 64. They are divided by one
+            number, so that their variances there have mean 1. None for the 64 pixels themselves, from 0, paper, to 1,
+            ink.
+        split: "train" or "test".
+        queries: as in `MiniBatches`.
+        size: as in `MiniBatches`.
+
+    Returns:
+        `MiniBatches` with x (n, components) or (n, 64).
+
+    Raises:
+        ValueError: for a number out of range, and for a split of another name.
     """
     from sklearn.datasets import load_digits
 
-    if components is not None and (not is_whole(components) or not 1 <= components <= 64):
+    components = None if components is None else whole("components", components)
+    if components is not None and components > 64:
         raise ValueError(f"components={components!r}; expected 1 to 64, or None for the 64 pixels. Change components.")
     data = load_digits()
     train, chosen = _halves(data.target, split)
@@ -104,8 +127,17 @@ def digits(
 def table(name: str, split: str = "train", queries: int = 64, size: int | None = None) -> MiniBatches:
     """One of scikit-learn's small tables, half of its rows in each split.
 
-    name: "iris" (150 rows, 4 columns, 3 classes), "wine" (178, 13, 3) or "breast_cancer" (569, 30, 2). x: (n, columns),
-    every column with mean 0 and variance 1 on the train split.
+    Args:
+        name: "iris" (150 rows, 4 columns, 3 classes), "wine" (178, 13, 3) or "breast_cancer" (569, 30, 2).
+        split: "train" or "test".
+        queries: as in `MiniBatches`.
+        size: as in `MiniBatches`.
+
+    Returns:
+        `MiniBatches` with x (n, columns), every column with mean 0 and variance 1 on the train split.
+
+    Raises:
+        ValueError: for another name or split, and for a number out of range.
     """
     from sklearn import datasets
 
@@ -130,7 +162,7 @@ def _halves(labels: np.ndarray, split: str) -> tuple[Tensor, Tensor]:
 
 
 def _principal_components(x: Tensor, train: Tensor, components: int) -> Tensor:
-    """x (n, d) -> (n, components): directions of most variance of `train` (m, d), not whitened, signs fixed."""
+    """The first principal components of `train` (m, d), for x (n, d): (n, components), all divided by one number."""
     mean = train.mean(0)
     variances, directions = torch.linalg.eigh((train - mean).T.cov(correction=0))
     directions = directions.flip(1)[:, :components]

@@ -215,7 +215,7 @@ def load_packed(archives: tuple[Archive, ...], origin: str | None = None) -> Pac
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None  # save_packed replaces it
+        return None  # damaged: read the data again, and save_packed replaces the file
     expected = (sum(archive.classes for archive in archives), EXAMPLES, SIZE, SIZE)
     return packed if packed.images.shape == expected and packed.images.dtype == np.uint8 else None
 
@@ -254,7 +254,7 @@ def download(archives: tuple[Archive, ...]) -> Packed:
     try:
         packed = _join([_read_download(_fetch(archive), archive) for archive in archives])
     except (ConnectionError, ValueError):
-        with contextlib.suppress(OSError):  # then it is tried again next time
+        with contextlib.suppress(OSError):  # where it cannot be noted, the next call tries again
             write_aside(memory, b"")
         raise
     with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from .._common.arguments import numbers, whole
 from .task import Examples, Task
 
 
@@ -15,8 +16,18 @@ from .task import Examples, Task
 class Sinusoids:
     """y = a sin(x + p), a wave per task: amplitude a in [0.1, 5], phase p in [0, pi], x in [-5, 5].
 
-    Finn et al. (2017), section 5.1, up to the sign of the phase. `queries` points are drawn at random, or evenly
-    spaced with `grid=True` (for drawing a whole wave).
+    Finn et al. (2017, arXiv:1703.03400), section 5.1, up to the sign of the phase.
+
+    Args:
+        shots: points in the support set.
+        queries: points in the query set.
+        grid: whether the queries are evenly spaced, to draw a whole wave, instead of drawn at random.
+        amplitudes: the least and the largest a.
+        phases: the least and the largest p, in radians.
+        interval: the least and the largest x.
+
+    Raises:
+        ValueError: for shots or queries that are no whole number from 1, and for a range that is not two numbers.
     """
 
     shots: int = 10
@@ -28,11 +39,16 @@ class Sinusoids:
 
     def __post_init__(self) -> None:
         for name in ("shots", "queries"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; a task needs at least 1. Raise {name}.")
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
+        for name in ("amplitudes", "phases", "interval"):
+            ends = numbers(name, getattr(self, name))
+            if len(ends) != 2:
+                raise ValueError(f"{name}={ends}; expected two numbers, the least and the largest. Change {name}.")
+            object.__setattr__(self, name, ends)
 
     @property
     def protocol(self) -> str:
+        """The shots and the queries."""
         return f"sinusoids, {self.shots} shots, {self.queries} queries"
 
     def sample(self, tasks: int, generator: Generator) -> Task:

@@ -21,8 +21,14 @@ Stroke = Sequence[tuple[float, float]]
 def my_symbols(home: str | Path | None = None) -> Characters:
     """The five symbols that the learner drew, or five that ship with the course; all of them are for test.
 
-    `home` is the learner's folder (METALEARN_HOME, or my_exercises). `source` of the result is "my symbols" or
-    "shipped symbols".
+    Args:
+        home: the learner's folder; METALEARN_HOME, or my_exercises/, by default.
+
+    Returns:
+        `Characters` whose `source` is "my symbols" or "shipped symbols".
+
+    Raises:
+        ValueError: if the learner's file is damaged.
     """
     path = symbols_path(home)
     source = "my symbols" if path.exists() else "shipped symbols"
@@ -30,7 +36,7 @@ def my_symbols(home: str | Path | None = None) -> Characters:
         with np.load(path if path.exists() else SHIPPED, allow_pickle=False) as file:
             images = file["images"]
         _check_symbols(images)
-    except Exception as error:  # whatever np.load meets in a damaged file
+    except Exception as error:  # np.load has many kinds of them for a damaged file
         raise ValueError(
             f"{path} holds no symbols ({str(error).splitlines()[0]}). Delete it, or draw your symbols again."
         ) from error
@@ -40,7 +46,18 @@ def my_symbols(home: str | Path | None = None) -> Characters:
 
 
 def save_symbols(images: np.ndarray | Tensor, home: str | Path | None = None) -> Path:
-    """Keep five symbols, uint8 (5, drawings, 28, 28) with ink 255, in the learner's folder; returns the file."""
+    """Keep five symbols in the learner's folder.
+
+    Args:
+        images: uint8 (5, drawings, 28, 28), ink 255, two drawings of each or more.
+        home: as in `my_symbols`.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: for images of another form, and for a blank one.
+    """
     array = np.asarray(images)
     _check_symbols(array)
     path = symbols_path(home)
@@ -74,10 +91,17 @@ def _check_symbols(images: np.ndarray) -> None:
 
 
 def strokes_to_image(strokes: Sequence[Stroke], size: int = SIZE) -> np.ndarray:
-    """Pointer strokes, points (x, y) in [0, 1]^2 with y down, as a uint8 image with ink 255, drawn as Omniglot's are.
+    """Pointer strokes as an image like Omniglot's.
 
     The line is drawn at eight times the size, with round ends, and resized by LANCZOS, as Omniglot is. What lies
     outside of the canvas is cut off.
+
+    Args:
+        strokes: each a row of points (x, y) in [0, 1]^2, y down.
+        size: of the image, in pixels.
+
+    Returns:
+        uint8 (size, size), ink 255.
     """
     from PIL import Image, ImageDraw
 

@@ -31,14 +31,26 @@ class Task(NamedTuple):
 class TaskDistribution(Protocol):
     """p(D): anything that can draw tasks and say in a line what it draws."""
 
-    def sample(self, tasks: int, generator: Generator) -> Task: ...
+    def sample(self, tasks: int, generator: Generator) -> Task:
+        """A stack of `tasks` tasks, drawn by `generator` alone."""
+        ...
 
     @property
-    def protocol(self) -> str: ...
+    def protocol(self) -> str:
+        """What is drawn, in a line: evaluations print it, and checkpoints compare it."""
+        ...
 
 
 def one_task(tasks: Task, index: int) -> Task:
-    """Task number `index` of a stack."""
+    """One task of a stack.
+
+    Args:
+        tasks: the stack.
+        index: which one, from 0.
+
+    Returns:
+        The task, without the dimension of the stack.
+    """
     return Task(
         Examples(tasks.support.x[index], tasks.support.y[index]),
         Examples(tasks.query.x[index], tasks.query.y[index]),
@@ -58,7 +70,14 @@ def stack_tasks(tasks: Sequence[Task]) -> Task:
 def check_tasks(tasks: Task) -> None:
     """Refuse, on the stack, what code for one task cannot see under vmap.
 
-    There a label 7 of 5 silently becomes a row of zeros, and a class without an example 0/0, NaN.
+    There the label 7 of a 5-way task silently becomes a row of zeros, and a class without an example 0/0, NaN.
+
+    Args:
+        tasks: a stack, classes (tasks, ways).
+
+    Raises:
+        ValueError: for shapes that do not fit, an empty set, a label out of range, a class without a support example.
+        TypeError: for labels that are not int64.
     """
     for name, (x, y) in (("support", tasks.support), ("query", tasks.query)):
         if y.ndim < 2 or x.shape[:2] != y.shape[:2]:

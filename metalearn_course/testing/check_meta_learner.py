@@ -30,16 +30,21 @@ Make = Callable[[], MetaLearner]
 def check_meta_learner(make: Make, tasks: TaskDistribution | None = None) -> None:
     """Test a meta-learner, made anew by calls of `make()`; raise CheckError with the first property it lacks.
 
-    It has to take the inputs of `tasks`. By default these are 3-way clusters of 4-dimensional points, or sinusoids
-    for a meta-learner whose loss is F.mse_loss.
-
     1. vmap over a stack equals a loop over its tasks.   2. `fit` on raw inputs equals the stack.
     3. The same seed gives the same result.              4. An answer does not depend on the order of the queries.
     5. The meta-gradient equals finite differences,      6. A resumed training continues bit for bit.
-       unless `exact_gradient` says that it is not to.
+       unless `exact_gradient` is False.
     7. The order of the support set changes the answers if, and only if, `order_matters` says so.
 
     `meta_learner_checks` gives them one by one.
+
+    Args:
+        make: makes the meta-learner, the same whenever it is called after the same seed.
+        tasks: whose inputs it takes; by default 3-way clusters of 4-dimensional points, or sinusoids for a meta-learner
+            whose loss is F.mse_loss.
+
+    Raises:
+        CheckError: with the first property that it lacks.
     """
     for check in meta_learner_checks(make, tasks):
         check.run()
@@ -55,6 +60,13 @@ def meta_learner_checks(make: Make, tasks: TaskDistribution | None = None) -> li
         @pytest.mark.parametrize("check", meta_learner_checks(make), ids=lambda check: check.name)
         def test_my_method(check):
             check.run()
+
+    Args:
+        make: as in `check_meta_learner`.
+        tasks: as in `check_meta_learner`.
+
+    Returns:
+        A `Check` for each property.
     """
     torch.manual_seed(0)
     meta_learner = make()
@@ -95,12 +107,14 @@ def same_loss_whatever_is_drawn(make: Make, tasks: TaskDistribution) -> None:
 
 
 def vmap_equals_the_loop(make: Make, tasks: TaskDistribution) -> None:
+    """The objective of a stack is that of its tasks, one by one."""
     meta_learner, stack = _made(make, tasks)
     singles = [one_task(stack, i) for i in range(len(stack.classes))]
     expect_equal(meta_learner(stack), meta_learner(singles), "the objective under vmap", "a loop over the tasks")
 
 
 def fit_equals_the_stack(make: Make, tasks: TaskDistribution) -> None:
+    """The answers of `fit` to raw inputs are those for the stack."""
     meta_learner, stack = _made(make, tasks)
     answers = predictions(meta_learner, stack)
     for i in range(len(answers)):
@@ -109,6 +123,7 @@ def fit_equals_the_stack(make: Make, tasks: TaskDistribution) -> None:
 
 
 def order_of_queries_does_not_matter(make: Make, tasks: TaskDistribution) -> None:
+    """Queries in reverse order get the same answers, in reverse order."""
     meta_learner, stack = _made(make, tasks)
     task = one_task(stack, 0)
     predictor, backwards = meta_learner.fit(task.support), torch.arange(len(task.query.x)).flip(0)
@@ -121,6 +136,7 @@ def order_of_queries_does_not_matter(make: Make, tasks: TaskDistribution) -> Non
 
 
 def order_of_support_matters_as_declared(make: Make, tasks: TaskDistribution) -> None:
+    """A support set in reverse order gives other answers if, and only if, `order_matters` says so."""
     meta_learner, stack = _made(make, tasks)
     x, y = stack.support
     before = predictions(meta_learner, stack)
@@ -133,6 +149,7 @@ def order_of_support_matters_as_declared(make: Make, tasks: TaskDistribution) ->
 
 
 def same_seed_same_result(make: Make, tasks: TaskDistribution) -> None:
+    """Two trainings and evaluations from one seed agree bit for bit."""
     results = []
     for _ in range(2):
         torch.manual_seed(0)
@@ -167,6 +184,7 @@ def meta_gradient_equals_finite_differences(make: Make, tasks: TaskDistribution)
 
 
 def resumed_training_continues_bit_for_bit(make: Make, tasks: TaskDistribution) -> None:
+    """Four steps in one run end where two and two do, from a checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.pt"
         runs = []

@@ -25,10 +25,9 @@ SHIFTS = (0.0, 0.2, -0.5)  # a task moves the start of its training by one of th
 def check_update_rule(make: Make, params: Params | None = None) -> None:
     """Test an update rule, made anew by calls of `make()`; raise CheckError with the first property it lacks.
 
-    params: those that the rule is made for, where it fits no others (`CoordinateRates`); by default tensors of several
-    shapes. A rule that is a module is converted to float64, and once to float32, by its `to`.
+    A rule that is a module is converted to float64, and once to float32, by its `to`.
 
-    1. `init` and `update` leave what they are given as it is.
+    1. `init` and `update` leave their arguments unchanged.
     2. The state is a tree of tensors, and new params have the names and shapes of the old ones.
     3. The same inputs give the same result, whatever numbers were drawn and whatever was asked before.
     4. A run in two parts, by two rules, equals one run: all that a rule remembers is in its state.
@@ -39,6 +38,14 @@ def check_update_rule(make: Make, params: Params | None = None) -> None:
     9. The gradient through a training equals finite differences: to its start, and to the rule's own parameters.
 
     `update_rule_checks` gives them one by one.
+
+    Args:
+        make: makes the rule, the same whenever it is called after the same seed.
+        params: those that the rule is made for, where it fits no others (`CoordinateRates`); by default tensors of
+            several shapes.
+
+    Raises:
+        CheckError: with the first property that it lacks.
     """
     for check in update_rule_checks(make, params):
         check.run()
@@ -47,7 +54,15 @@ def check_update_rule(make: Make, params: Params | None = None) -> None:
 
 @torch.random.fork_rng(devices=[])
 def update_rule_checks(make: Make, params: Params | None = None) -> list[Check]:
-    """The checks that concern this rule, named, in the order of `check_update_rule`; see `meta_learner_checks`."""
+    """The checks that concern this rule, named, in the order of `check_update_rule`; see `meta_learner_checks`.
+
+    Args:
+        make: as in `check_update_rule`.
+        params: as in `check_update_rule`.
+
+    Returns:
+        A `Check` for each property.
+    """
     torch.manual_seed(0)
     rule = make()
     check_rule(rule)
@@ -106,6 +121,7 @@ def _inputs(rule: UpdateRule, start: Params) -> tuple[Params, Params, Any, Tenso
 
 
 def inputs_stay_as_they_are(make: Make, start: Params) -> None:
+    """Neither `init` nor `update` writes into its arguments."""
     rule = _made(make)
     params, grads, state, loss = _inputs(rule, start)
     _expect_unchanged(rule, "init", rule.init, {"params": params})
@@ -129,6 +145,7 @@ def _same(tree: Any, other: Any) -> bool:
 
 
 def state_is_a_tree_of_tensors(make: Make, start: Params) -> None:
+    """The state holds tensors only, and new params have the names and shapes of the old ones."""
     rule = _made(make)
     params, grads, state, loss = _inputs(rule, start)
     new, after = rule.update(params, grads, state, loss)
@@ -148,6 +165,7 @@ def _expect_shapes(rule: UpdateRule, new: Params, params: Params) -> None:
 
 
 def same_inputs_give_the_same_result(make: Make, start: Params) -> None:
+    """An update depends on its arguments alone: not on random numbers, and not on calls before."""
     rule = _made(make)
     given = _inputs(rule, start)
     results = []
@@ -165,6 +183,7 @@ def same_inputs_give_the_same_result(make: Make, start: Params) -> None:
 
 
 def run_in_two_parts_equals_one_run(make: Make, start: Params) -> None:
+    """A second rule goes on from the state of a first one, bit for bit."""
     whole = _trained(_made(make), start, steps=4)
     first = _trained(_made(make), start, steps=2)
     another = _made(make)
@@ -174,6 +193,7 @@ def run_in_two_parts_equals_one_run(make: Make, start: Params) -> None:
 
 
 def vmap_equals_the_loop(make: Make, start: Params) -> None:
+    """A stack of trainings ends where its trainings end one by one."""
     rule, shifts = _made(make), torch.tensor(SHIFTS, dtype=torch.float64)
     try:
         stack = vmap(lambda shift: _flat(_trained(rule, start, shift).params))(shifts)
@@ -184,6 +204,7 @@ def vmap_equals_the_loop(make: Make, start: Params) -> None:
 
 
 def float32_and_float64_come_out_as_they_went_in(make: Make, start: Params) -> None:
+    """Params keep their dtype, and both end at the same numbers."""
     ends = []
     for dtype in (torch.float32, torch.float64):
         rule = _made(make, dtype)
@@ -196,6 +217,7 @@ def float32_and_float64_come_out_as_they_went_in(make: Make, start: Params) -> N
 
 
 def params_may_have_any_shapes(make: Make, start: Params) -> None:
+    """Scalars, single numbers and filters are updated, too, and stay finite."""
     for shapes in OTHER_SHAPES:
         rule, params = _made(make), _drawn(shapes)
         after = _trained(rule, params).params

@@ -15,7 +15,12 @@ class CheckError(AssertionError):
 
 
 class Check(NamedTuple):
-    """One property: `run()` raises CheckError where it does not hold. Checks can be run alone and in any order."""
+    """One property, which can be checked alone and in any order.
+
+    Args:
+        name: of the property.
+        run: raises CheckError where the property does not hold.
+    """
 
     name: str
     run: Callable[[], None]
@@ -34,7 +39,15 @@ def named(check: Callable[..., None], *arguments: Any) -> Check:
 
 
 def expect_equal(got: Tensor, want: Tensor, what: str, other: str, tolerance: float = 1e-4) -> None:
-    """CheckError, with the largest difference, unless `got` is `want` up to `tolerance`, relative and a tenth of it."""
+    """Raise CheckError, with the largest difference, unless two tensors are nearly equal.
+
+    Args:
+        got: one of them.
+        want: the other, which errors are relative to.
+        what: the words for `got`.
+        other: the words for `want`.
+        tolerance: relative; a tenth of it is allowed as absolute error.
+    """
     if got.shape != want.shape:
         raise CheckError(f"{what} has shape {tuple(got.shape)}; {other} has {tuple(want.shape)}.")
     if not torch.allclose(got, want, rtol=tolerance, atol=tolerance * 0.1):

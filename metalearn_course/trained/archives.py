@@ -12,15 +12,24 @@ from torch import Tensor
 
 
 def read_archive(path: Path, version: int, advice: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The arrays of an npz file as tensors, float16 and float64 in float32, and its `about`. Nothing is unpickled.
+    """Read an npz file of weights. Nothing is unpickled.
 
-    ValueError, with `advice` at its end, for a file that is not whole or that has another version.
+    Args:
+        path: the file.
+        version: that the reader knows.
+        advice: what to do about a bad file, the last sentence of the message.
+
+    Returns:
+        The arrays as tensors, floats in float32, and what the file says about them.
+
+    Raises:
+        ValueError: if the file is damaged or has another version.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             about = dict(json.loads(str(file["about"])))
             arrays = {k: torch.from_numpy(file[k]) for k in file.files if k != "about"}
-    except Exception as error:  # whatever zipfile, zlib, numpy and json say to bytes that they did not write
+    except Exception as error:  # zipfile, zlib, numpy and json have an error of their own for every kind of damage
         raise ValueError(f"{path.name} is damaged ({type(error).__name__}). {advice}") from None
     if about.get("version") != version:
         raise ValueError(

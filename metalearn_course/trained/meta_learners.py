@@ -45,11 +45,19 @@ _ADVICE = "Get the course's own files again, or make them: python tools/weights.
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a method is made, and trained: `steps` of Adam on `ways`-way episodes of the training classes, annealed.
+    """How a method is made, and trained: by Adam, annealed, on episodes of the training classes.
 
-    reads: the method is made around the frozen `shared_embedding`, and trained on what that makes of the characters.
-    elsewhere: parameters whose names begin like this are not in its own file, for they serve training only.
-    test_steps: inner steps once trained, where they are others than in training.
+    Args:
+        make: (characters, embedding) -> the untrained method.
+        ways: of the training episodes; shots and queries likewise.
+        shots: see `ways`.
+        queries: see `ways`.
+        steps: of meta-training.
+        lr: Adam's rate.
+        meta_batch: episodes a step.
+        reads: whether the method is made around the frozen `shared_embedding`, and trained on its features.
+        elsewhere: how the names of parameters begin that are left out of the file, since they serve training only.
+        test_steps: inner steps once trained, where that is another number than in training.
     """
 
     make: Callable[[Characters, nn.Module], MetaLearner]
@@ -64,6 +72,7 @@ class Recipe:
     test_steps: int | None = None
 
     def episodes(self, characters: Characters) -> Episodes:
+        """What the method is trained on."""
         return Episodes(characters, self.ways, self.shots, self.queries, split="train")
 
 
@@ -121,9 +130,21 @@ def shared_embedding(characters: Characters) -> nn.Module:
 
 
 def pretrained(name: str, characters: Characters, folder: Path = WEIGHTS) -> MetaLearner:
-    """A trained meta-learner, in eval mode, for `characters` ("omniglot" or "glyphs", split by alphabets).
+    """A trained meta-learner of the course, in eval mode.
 
     Its `about` says how it was trained, and how well it did on the test classes when it was made.
+
+    Args:
+        name: of the method, such as "maml" or "prototypical".
+        characters: Omniglot or glyphs, split by alphabets.
+        folder: where the weights lie; the course's own by default.
+
+    Returns:
+        The meta-learner.
+
+    Raises:
+        ValueError: for another name, characters that are split otherwise, and a damaged file.
+        FileNotFoundError: if there are no weights for these characters.
     """
     if name not in RECIPES:
         raise ValueError(f"name={name!r} is no trained method; choose one of {', '.join(map(repr, RECIPES))}.")
@@ -154,7 +175,14 @@ def pretrained(name: str, characters: Characters, folder: Path = WEIGHTS) -> Met
 
 
 def save_weights(path: Path, name: str, meta_learner: MetaLearner, about: dict[str, Any]) -> None:
-    """Write a meta-learner's own state in float16, and what is to be known about it as JSON, into one npz file."""
+    """Write a meta-learner's own state in float16, and remarks about it as JSON, into one npz file.
+
+    Args:
+        path: the file.
+        name: of the method, among `RECIPES`.
+        meta_learner: what was trained.
+        about: how it was trained, and how well it does.
+    """
     elsewhere = _elsewhere(RECIPES[name])
     state = {k: v for k, v in meta_learner.state_dict().items() if not k.startswith(elsewhere)}
     arrays = {k: v.half().numpy() if v.is_floating_point() else v.numpy() for k, v in state.items()}

@@ -28,7 +28,7 @@ def _rates_for(params: dict[str, list[int]]) -> CoordinateRates:
     return CoordinateRates({name: torch.zeros(shape) for name, shape in params.items()})
 
 
-# How a rule is made, and the options to make it with: all that its weights do not hold.
+# For every kind: how to make such a rule, and the options of a given one, which its weights do not hold.
 _KINDS: dict[str, tuple[Callable[..., LearnedRule], Callable[[Any], dict[str, Any]]]] = {
     "LearnedRate": (LearnedRate, lambda rule: {}),
     "CoordinateRates": (
@@ -48,11 +48,20 @@ _KINDS: dict[str, tuple[Callable[..., LearnedRule], Callable[[Any], dict[str, An
 
 
 def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, **about: Any) -> None:
-    """Write a learned rule into one npz file: phi in float32, and `about` it, as JSON.
+    """Write a learned rule into one npz file: phi in float32, and remarks about it, as JSON.
 
-    trained_on: in words, the distribution of training problems; further names of `about` are yours. What a rule that
-    was trained on quadratics does elsewhere is anyone's guess: so no file is without it. TypeError for a remark that
-    JSON cannot hold; a number may come from numpy or torch.
+    Args:
+        path: the file; what is there is replaced.
+        rule: one of the course's learned rules.
+        trained_on: in words, the distribution of training problems. It is not optional: how a rule that was trained on
+            quadratics does elsewhere is not known.
+        about: further remarks by name, anything that JSON can hold; numbers may come from numpy or torch.
+
+    Raises:
+        TypeError: for what is no learned rule of the course, and for a remark that JSON cannot hold.
+        ValueError: without words in `trained_on`, for numbers that are not finite, and for a remark of a name that is
+            taken.
+        OSError: if the file cannot be written.
     """
     kind = type(rule).__name__
     if kind not in _KINDS:
@@ -70,18 +79,23 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
     for name, value in about.items():
         try:
             words[name] = json.loads(json.dumps(value, default=lambda number: number.item()))
-        except (AttributeError, TypeError, ValueError, RuntimeError):  # what item says to several numbers, or json
+        except (AttributeError, TypeError, ValueError, RuntimeError):  # of item(), for several numbers, or of json
             raise TypeError(
                 f"The remark {name!r} ({type(value).__name__}) is nothing that JSON can hold; expected words, numbers, "
                 f"or lists of them. Convert it, as in x.tolist()."
             ) from None
-    text = json.dumps(words)  # keys in their order: that of a rule's parameters is one of its options
+    text = json.dumps(words)  # keys unsorted: the order of parameters is one of the options
     numbers = {name: v.numpy() for name, v in arrays.items()}
     write_aside(Path(path), lambda file: np.savez_compressed(file, about=np.array(text), **numbers))
 
 
 def load_rule(path: str | os.PathLike[str]) -> LearnedRule:
-    """The rule that `save_rule` wrote, in eval mode; `rule.about` says what it was trained on. Nothing is unpickled."""
+    """The rule that `save_rule` wrote, in eval mode; `rule.about` says what it was trained on. Nothing is unpickled.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: for a damaged one, and for a rule of another version or kind.
+    """
     path = Path(path)
     arrays, about = _read(path)
     rule = _made(path, arrays, about)
@@ -90,7 +104,19 @@ def load_rule(path: str | os.PathLike[str]) -> LearnedRule:
 
 
 def learned_rule(name: str, folder: Path = RULES) -> LearnedRule:
-    """A meta-trained rule that comes with the course, in eval mode; `about` says what it was trained on."""
+    """A meta-trained rule that comes with the course, in eval mode; `about` says what it was trained on.
+
+    Args:
+        name: of the rule; a wrong one is answered with the names that there are.
+        folder: where the rules lie; the course's own by default.
+
+    Returns:
+        The rule.
+
+    Raises:
+        ValueError: for another name, and for a damaged file.
+        FileNotFoundError: if there are no rules in the folder.
+    """
     names = sorted(path.stem for path in folder.glob("*.npz"))
     if not names:
         raise FileNotFoundError(f"There are no rules in {folder}. Get the course's own files again.")

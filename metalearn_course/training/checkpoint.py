@@ -39,10 +39,10 @@ class Run:
     history: History = field(default_factory=History)
 
     def carry(self, batch: Task) -> Any:
-        """What the estimator left behind at the step before; anew at the first one.
+        """What the estimator carries from the step before into this one; at the first step, what it begins with.
 
-        A checkpoint holds no classes, so of a state with named tuples in it only the leaves, to which `init` gives
-        their form.
+        A checkpoint holds no classes of its own: of a state with named tuples only the tensors were saved, and `init`
+        shows which tuples they belong in.
         """
         if self.carried is None:
             with torch.random.fork_rng(devices=[], enabled=self.loaded is not None):
@@ -137,7 +137,7 @@ def read(path: Path) -> Any:
 
 
 def _is_plain(tree: Any) -> bool:
-    """Whether a state is made of dicts, lists, tuples and what is in them, with no class of its own."""
+    """Whether a state is made of plain dicts, lists and tuples, none of a subclass, and so can be saved as it is."""
     if isinstance(tree, (dict, list, tuple)):
         parts = tree.values() if isinstance(tree, dict) else tree
         return type(tree) in (dict, list, tuple) and all(_is_plain(part) for part in parts)

@@ -1,4 +1,4 @@
-"""What meta_train says: of parts in the wrong place, of numbers that are not finite, and at the end."""
+"""The messages of meta_train: for arguments of the wrong kind, for numbers that are not finite, and at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .history import History
 
 
 def check_parts(meta_learner: Any, tasks: Any, estimator: Any) -> None:
-    """TypeError, in a line, for what was given in the wrong place."""
+    """Raise TypeError, in a line, where one of the arguments of meta_train is of another kind."""
     for what, value, fits, expected in (
         ("meta_learner", meta_learner, isinstance(meta_learner, MetaLearner), "a MetaLearner, such as TrainedBy(...)"),
         ("tasks", tasks, hasattr(tasks, "sample"), "a distribution of tasks with a sample method, such as Sinusoids()"),
@@ -33,7 +33,17 @@ def refuse_nonfinite(
 ) -> None:
     """Stop before the update that would spread a NaN, and name the step, the task and the inner step it came from.
 
-    at_once: whether a step is the whole work on `tasks`, so that it can be done again to look closer.
+    Args:
+        meta_learner: what is trained.
+        phi: by name.
+        tasks: the batch.
+        grads: of phi, by name.
+        losses: of the tasks (tasks,).
+        step: the number of the meta-step, for the message.
+        at_once: whether this step is a whole training on `tasks`, so that it can be repeated task by task.
+
+    Raises:
+        FloatingPointError: if a loss or a gradient is not finite.
     """
     what, bad = "loss", (~losses.isfinite()).nonzero().flatten().tolist()
     if not bad and torch.nn.utils.get_total_norm(list(grads.values())).isfinite():
@@ -55,7 +65,7 @@ def refuse_nonfinite(
 
 
 def _inner_step(meta_learner: MetaLearner, tasks: Task, index: int) -> str:
-    """After how many inner steps a task's support loss is first not finite, for a method that has a `trace`."""
+    """The words that say after how many inner steps the support loss is first not finite; none without a `trace`."""
 
     def support_losses(task: Task) -> Tensor:
         (x, y), run = task.support, meta_learner.trace(task.support)
@@ -77,7 +87,20 @@ def _finite_gradient(meta_learner: MetaLearner, phi: Params, tasks: Task, index:
 
 
 def closing_line(name: str, history: History, steps: int, first: int, last: int, interrupted: bool, period: int) -> str:
-    """What was done, and how the meta-loss fell: over whole trainings, for segments of one differ by their place."""
+    """What was done, and how the meta-loss fell: in means over whole trainings, since their segments differ.
+
+    Args:
+        name: of the meta-learner.
+        history: of the training.
+        steps: how many were asked for.
+        first: the step at which it was resumed, 0 if it was not.
+        last: the step that it reached.
+        interrupted: whether it was stopped by hand.
+        period: how many steps make one whole training.
+
+    Returns:
+        One line.
+    """
     resumed = f", resumed at step {first:,}" if first else ""
     stopped = f" of {steps:,} (interrupted; what was learned is kept)" if interrupted else ""
     losses = history.losses[: len(history.losses) // period * period]
@@ -87,7 +110,7 @@ def closing_line(name: str, history: History, steps: int, first: int, last: int,
 
 
 def divergence_line(divergences: Divergences) -> str:
-    """How many inner trainings diverged; nothing where none did."""
+    """How many inner trainings diverged; an empty line where none did."""
     said = []
     if divergences.stopped:
         earliest = f"the earliest at inner step {int(divergences.earliest)}"

@@ -11,8 +11,11 @@ from ..update_rules import Params
 class History:
     """What meta-training left behind.
 
-    losses: the mean meta-loss of every step. seconds: how long it took, resumed runs added up. snapshots: the states
-    asked for, by step. diverged: how many inner trainings were stopped because they diverged.
+    Args:
+        losses: the mean meta-loss of every step.
+        seconds: how long it took, resumed runs added up.
+        snapshots: the states asked for, by step.
+        diverged: how many inner trainings were stopped because they diverged.
     """
 
     losses: list[float] = field(default_factory=list)

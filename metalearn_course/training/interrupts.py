@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """A first Ctrl-C or "stop" sets the event, to be obeyed between steps; a second one interrupts at once."""
+    """Inside, a first Ctrl-C or "stop" only sets the event, to be looked at between steps; a second one interrupts."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted

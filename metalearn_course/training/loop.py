@@ -45,13 +45,13 @@ def meta_train(
     Args:
         meta_learner: whose phi is trained, in place.
         tasks: where tasks come from; an estimator of segments takes a fresh batch when its trainings have ended.
-        steps: how many in all, those of a run that is resumed included.
+        steps: how many in all, including those before a resumed run.
         seed: of the tasks, and of whatever else is drawn.
         meta_batch: tasks a step.
         lr: Adam's rate.
         anneal: whether the rate falls linearly to 0.
         clip: the largest norm that the outer gradient may have; longer ones are shortened to it.
-        estimator: how the outer gradient is got, `Backpropagation()` by default.
+        estimator: how the outer gradient is computed, `Backpropagation()` by default.
         checkpoint: a file to save to, and to resume from when it exists; a resumed run continues bit for bit.
         snapshots: numbers of steps, 0 being the start, after which to keep a copy of the state, for pictures.
         progress: whether to show a bar.
@@ -117,7 +117,7 @@ def meta_train(
 
 
 def _open(run: Run, path: Path | None, steps: int) -> None:
-    """Go on from the checkpoint at `path` if there is one; otherwise see that one can be written there, and read."""
+    """Go on from the checkpoint at `path` if there is one; otherwise make sure that one can be written and read."""
     if path is not None and path.exists():
         run.load(path)
         if run.step > steps:

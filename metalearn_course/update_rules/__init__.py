@@ -1,7 +1,7 @@
 """The optimizers O: an update rule is a pair `init(params) -> state`, `update(params, grads, state, loss)`.
 
-A rule is written for one task. Hand-written rules are dataclasses; learned ones are modules, whose parameters are the
-stars.
+A rule is written for one task. Hand-written rules are dataclasses; learned ones are modules, whose parameters are what
+meta-training learns.
 """
 
 from .adam import Adam

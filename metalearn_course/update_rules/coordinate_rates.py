@@ -1,4 +1,4 @@
-"""A learned rate for every single weight: Meta-SGD's rule (Li et al., 2017)."""
+"""A learned rate for every single weight: Meta-SGD's rule (Li et al., 2017, arXiv:1707.09835)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from .sgd import Params
 
 
 class CoordinateRates(nn.Module):
-    """theta <- theta - rate * gradient, coordinate by coordinate (Li et al., 2017).
+    """theta <- theta - rate * gradient, coordinate by coordinate (Li et al., 2017, arXiv:1707.09835).
 
-    phi: `rates`, a tensor for each of `params`, all `lr` at first. A rate may take any sign: where it is negative, a
-    coordinate climbs. So the rates decide on direction as well as length of a step.
+    phi: `rates`, a tensor for each of `params`. A rate may take any sign: where it is negative, a coordinate climbs. So
+    the rates decide on direction as well as length of a step.
 
-    params: the parameters that the rates are for, as in `dict(learner.named_parameters())`. The rule fits these names
-    and shapes only.
+    Args:
+        params: the parameters that the rates are for, as in `dict(learner.named_parameters())`. The rule fits these
+            names and shapes only.
+        lr: every rate before meta-training.
+
+    Raises:
+        ValueError: if `params` are without names, or `lr` is no number.
     """
 
     def __init__(self, params: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]], lr: float = 0.01) -> None:
         super().__init__()
         try:
             made_for = dict(params)
-        except (TypeError, ValueError):  # no pairs
+        except (TypeError, ValueError):  # not pairs of a name and a tensor
             made_for = {}
         if not made_for or not all(isinstance(name, str) for name in made_for):
             raise ValueError(
@@ -34,7 +39,7 @@ class CoordinateRates(nn.Module):
                 f"Give dict(learner.named_parameters())."
             )
         lr = number("lr", lr)
-        self.names = list(made_for)  # with dots in them, which nn.ParameterDict refuses
+        self.names = list(made_for)  # a list: names have dots, which nn.ParameterDict refuses
         self.rates = nn.ParameterList(torch.full_like(p, lr, requires_grad=False) for p in made_for.values())
 
     def by_name(self, params: Params) -> Params:
@@ -52,9 +57,11 @@ class CoordinateRates(nn.Module):
         return rates
 
     def init(self, params: Params) -> Any:
+        """Nothing to remember; ValueError where the rates do not fit `params`."""
         self.by_name(params)
         return ()
 
     def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        """One step against the gradient, every coordinate at its own rate."""
         rates = self.by_name(params)
         return {name: p - rates[name] * grads[name] for name, p in params.items()}, state

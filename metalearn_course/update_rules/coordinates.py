@@ -1,4 +1,4 @@
-"""Parameters as one row of coordinates, for rules that treat all coordinates alike; and what their states begin as."""
+"""Parameters as one row of coordinates, for rules that treat all coordinates alike; and their first states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def flat(tensors: Params, like: Params) -> Tensor:
 
 
 def shaped(coordinates: Tensor, like: Params) -> Params:
-    """The way back from n coordinates: the names and shapes of `like`."""
+    """The inverse of `flat`: n coordinates under the names and in the shapes of `like`."""
     parts = coordinates.flatten().split([p.numel() for p in like.values()])
     return {name: part.view(p.shape) for part, (name, p) in zip(parts, like.items(), strict=True)}
 

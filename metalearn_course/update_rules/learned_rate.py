@@ -1,4 +1,4 @@
-"""Gradient descent whose rate is learned: one star."""
+"""Gradient descent whose rate is learned: a single learned number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ class LearnedRate(nn.Module):
     """theta <- theta - e^a * gradient; phi is `log_lr`, the number a.
 
     A step of the meta-optimizer multiplies the rate instead of adding to it: the rate stays positive, and reaches
-    0.001 as easily as 0.1. lr: the rate before any meta-training.
+    0.001 as easily as 0.1.
+
+    Args:
+        lr: the rate before meta-training, above 0.
     """
 
     def __init__(self, lr: float = 0.01) -> None:
@@ -24,8 +27,10 @@ class LearnedRate(nn.Module):
         self.log_lr = nn.Parameter(torch.tensor(math.log(number("lr", lr, above=0))))
 
     def init(self, params: Params) -> Any:
+        """Nothing to remember."""
         return ()
 
     def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        """One step against the gradient, at the learned rate."""
         lr = self.log_lr.exp()
         return {name: p - lr * grads[name] for name, p in params.items()}, state

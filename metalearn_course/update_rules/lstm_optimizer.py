@@ -1,4 +1,7 @@
-"""A recurrent network that decides on every step: learning to learn by gradient descent (Andrychowicz et al., 2016)."""
+"""A recurrent network that decides on every step: learning to learn by gradient descent.
+
+Andrychowicz et al. (2016, arXiv:1606.04474).
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,20 @@ class LSTMState(NamedTuple):
 
 
 class LSTMOptimizer(nn.Module):
-    """theta <- theta + g, where g is what an LSTM says to the gradient (Andrychowicz et al., 2016, section 2.1).
+    """theta <- theta + g, where g is the output of an LSTM that reads the gradient.
 
-    Coordinatewise: one small LSTM, the same weights for every coordinate of theta, but a state for each. So it
-    fits a learner of any size, and the order of the coordinates does not matter. It reads a gradient as `log_and_sign`
-    (appendix A, with its `p`). What it says is multiplied by `scale`, for the first steps not to be wild.
+    Andrychowicz et al. (2016, arXiv:1606.04474), section 2.1. Coordinatewise: one small LSTM, the same weights for
+    every coordinate of theta, but a state for each. So it fits a learner of any size, and the order of the coordinates
+    does not matter. It reads a gradient as `log_and_sign` (appendix A).
 
-    phi: for each of `layers` layers the `gates`, [x, h] to 4 * hidden numbers, and at the end `output`. Gates are
-    drawn as in nn.LSTMCell, but for the forget gate's bias of 1: it begins by remembering.
+    phi: for each layer the `gates`, [x, h] to 4 * hidden numbers, and at the end `output`. Gates are drawn as in
+    nn.LSTMCell, but for the forget gate's bias of 1: it begins by remembering.
+
+    Args:
+        hidden: how many numbers a layer remembers of each coordinate.
+        layers: how many there are.
+        p: of `log_and_sign`, between 0 and 87.
+        scale: a factor on the output, above 0, which keeps the first steps small.
     """
 
     def __init__(self, hidden: int = 20, layers: int = 2, p: float = 10.0, scale: float = 0.1) -> None:
@@ -46,10 +55,12 @@ class LSTMOptimizer(nn.Module):
         self.output = nn.Linear(hidden, 1)
 
     def init(self, params: Params) -> LSTMState:
+        """Zeros for every coordinate."""
         blank = (zeros(params, self.hidden),) * self.layers
         return LSTMState(blank, blank)
 
     def update(self, params: Params, grads: Params, state: LSTMState, loss: Tensor) -> tuple[Params, LSTMState]:
+        """One step of the LSTM for every coordinate, whose output is added to theta."""
         x = log_and_sign(flat(grads, params), self.p)  # (n, 2): every coordinate is a row
         new = []
         for gates, h, c in zip(self.gates, state.h, state.c, strict=True):

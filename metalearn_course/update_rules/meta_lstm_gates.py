@@ -22,8 +22,12 @@ class MetaLSTMGates(nn.Module):
     coordinates. f is high at first and i low, and the weights are small: it begins as (nearly) gradient descent at rate
     sigmoid(input_bias), which is 0.01 by default.
 
-    State: the gates of the last step, (n, 2) with f first. Before the first step they are zeros, no gate at all: so the
-    state begins the same whatever phi is.
+    State: the gates of the last step, (n, 2) with f first; zeros before the first step, whatever phi is.
+
+    Args:
+        forget_bias: of f, before meta-training.
+        input_bias: of i, before meta-training.
+        p: of `log_and_sign`, between 0 and 87.
     """
 
     needs_loss = True
@@ -39,12 +43,14 @@ class MetaLSTMGates(nn.Module):
             self.seen.bias.copy_(torch.tensor(biases))
 
     def init(self, params: Params) -> Tensor:
+        """Zeros for both gates of every coordinate: (n, 2)."""
         return zeros(params, 2)
 
     def update(self, params: Params, grads: Params, state: Tensor, loss: Tensor) -> tuple[Params, Tensor]:
+        """One step by the gates, which are the next state."""
         theta, g = flat(params, params), flat(grads, params)
-        how_bad = log_and_sign(loss, self.p).expand(len(g), 2)
-        seen = torch.cat([log_and_sign(g, self.p), how_bad, theta[:, None]], -1)  # (n, 5): a coordinate is a row
+        loss_read = log_and_sign(loss, self.p).expand(len(g), 2)
+        seen = torch.cat([log_and_sign(g, self.p), loss_read, theta[:, None]], -1)  # (n, 5): a coordinate is a row
         gates = (self.seen(seen) + self.before * state).sigmoid()
         f, i = gates.unbind(-1)
         return shaped(f * theta - i * g, params), gates

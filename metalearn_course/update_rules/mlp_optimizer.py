@@ -31,13 +31,24 @@ class MLPOptimizer(nn.Module):
     scales.
 
     A network for each coordinate, direction * e^magnitude, features over their root mean square: Metz et al. (2019,
-    "Understanding and correcting pathologies in the training of learned optimizers", arXiv 1810.10180), whose direction
+    "Understanding and correcting pathologies in the training of learned optimizers", arXiv:1810.10180), whose direction
     is d alone, without Adam's, and whose clock is tanh(step / scale - 1). Metz et al. (2020, "Tasks, stability,
-    architecture, and compute", and 2022, "Practical tradeoffs between memory, compute, and performance in learned
-    optimizers") build on it, with more features than here.
+    architecture, and compute", arXiv:2009.11243, and 2022, "Practical tradeoffs between memory, compute, and
+    performance in learned optimizers", arXiv:2203.11860) build on it, with more features than here.
 
     The last layer begins at zero, so that an optimizer that was never meta-trained is Adam(lr, 0.9, 0.999, epsilon).
-    |s| stays below `bound`. `epsilon` stands inside every root: the step is smooth where a gradient is zero.
+
+    Args:
+        hidden: the width of the network's two hidden layers.
+        lr: the rate, above 0; not learned.
+        decays: of the running means of gradients, each between 0 and 1; 0.9 has to be among them, for Adam's direction
+            is made of it.
+        scales: of the clock, in steps, each above 0.
+        bound: what |s| stays below.
+        epsilon: added inside every root, so that the step is smooth where a gradient is zero.
+
+    Raises:
+        ValueError: for a number out of range, and for decays without 0.9.
     """
 
     decays: Tensor
@@ -70,14 +81,16 @@ class MLPOptimizer(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def init(self, params: Params) -> MLPState:
+        """All means at zero, no step taken."""
         return MLPState(zeros(params, len(self.decays)), zeros(params, 1), no_steps(params))
 
     def update(self, params: Params, grads: Params, state: MLPState, loss: Tensor) -> tuple[Params, MLPState]:
+        """One step: Adam's, corrected by the network for every coordinate."""
         theta, g = flat(params, params)[:, None], flat(grads, params)[:, None]  # (n, 1): every coordinate is a row
         steps = state.steps + 1
         means = self.decays * state.means + (1 - self.decays) * g
         square = 0.999 * state.square + 0.001 * g * g
-        unbiased = torch.cat([g, means / (1 - self.decays**steps)], -1)  # undo the start at zero, as in Adam
+        unbiased = torch.cat([g, means / (1 - self.decays**steps)], -1)  # corrected for the zero start, as in Adam
         root = (square / (1 - 0.999**steps) + self.epsilon).sqrt()
         directions = unbiased / root
         seen = torch.cat([self.over_rms(torch.cat([unbiased, root, theta], -1), params), directions], -1)

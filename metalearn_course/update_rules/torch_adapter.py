@@ -17,15 +17,21 @@ _GIVE = "Give it model.named_parameters()."
 
 
 class TorchOptimizer(torch.optim.Optimizer):
-    """Train any module by `rule`, as in `zero_grad(); loss.backward(); step()`. The same numbers as `unroll`.
-
-    params: `model.named_parameters()`; or plain parameters, which are then named "0", "1", and so on. A rule that is
-    made for certain parameters (`CoordinateRates`) has to know them by these names, and refuses others here.
+    """Train any module by an update rule, as in `zero_grad(); loss.backward(); step()`. The same numbers as `unroll`.
 
     One state belongs to all parameters together. So a parameter whose grad is None is not left out, as torch.optim
     would: its gradient is zero, and a learned rule may move it all the same. What is frozen (requires_grad=False)
     stays. There is one group of parameters, and its rate is the rule's. `state_dict` holds the rule's state and not its
     phi, for which there is `save_rule`. torch's schedulers look for a rate in the group, and there is none.
+
+    Args:
+        params: `model.named_parameters()`; or plain parameters, which are then named "0", "1", and so on. A rule that
+            is made for certain parameters (`CoordinateRates`) has to know them by these names, and refuses others.
+        rule: what updates.
+
+    Raises:
+        TypeError: if `rule` is no update rule, or `params` no iterable of parameters.
+        ValueError: for several groups of parameters, two of one name, or a dtype that the rule does not compute in.
     """
 
     state: Any  # of the rule: the tensors of its tree
@@ -50,7 +56,16 @@ class TorchOptimizer(torch.optim.Optimizer):
         self._refuse_other_dtypes()
 
     def step(self, closure: Any = None, *, loss: Tensor | float | None = None) -> Any:
-        """One update of all parameters, in place. loss: its value, for rules that read it (`MetaLSTMGates`)."""
+        """One update of all parameters, in place.
+
+        Args:
+            closure: refused; call `loss.backward()` before.
+            loss: its value, a scalar, for rules that read it (`MetaLSTMGates`).
+
+        Raises:
+            ValueError: if no parameter has a gradient, or the rule reads the loss and there is none.
+            TypeError: for a closure.
+        """
         kind = type(self.rule).__name__
         if closure is not None:
             raise TypeError(

@@ -12,19 +12,23 @@ from .sgd import Params
 
 
 class UpdateRule(Protocol):
-    """An optimizer without hidden state: what it remembers comes in and goes out.
+    """An optimizer without hidden state: `update` takes what it remembers and returns it anew.
 
-    `init` gives the state before the first step, `update` the next params and the next state; both leave what they are
-    given as it is. params, grads: name -> tensor. state: a tree of tensors, that is, tuples, lists and dicts that hold
-    tensors, `()` where there is nothing to remember. loss: what the loss was at `params`, a scalar.
+    `init` gives the state before the first step, `update` the next params and the next state; both leave their
+    arguments unchanged. params, grads: name -> tensor. state: a tree of tensors, that is, tuples, lists and dicts that
+    hold tensors, `()` where there is nothing to remember. loss: what the loss was at `params`, a scalar.
 
-    A rule that reads the loss says so with an attribute `needs_loss = True`. `TorchOptimizer` then insists on it; where
-    it is given none, rules that do not say so get NaN.
+    A rule that reads the loss says so with an attribute `needs_loss = True`. `TorchOptimizer` then refuses a step
+    without the loss; other rules get NaN in its place.
     """
 
-    def init(self, params: Params) -> Any: ...
+    def init(self, params: Params) -> Any:
+        """The state before the first step."""
+        ...
 
-    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]: ...
+    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        """The params and the state after one step."""
+        ...
 
 
 def check_rule(rule: Any) -> None:
@@ -60,8 +64,8 @@ def training_steps(
 ) -> Iterator[tuple[Step, Params, Any]]:
     """The one loop of training: predict and measure on each of `batches`, take the gradient, let `rule` update.
 
-    After every update it gives the step that was taken, and the params and the state that the update led to: all that
-    is needed to go on from there. What it is given is explained in `unroll`.
+    After every update it yields the step that was taken, and the params and the state that the update led to: all that
+    is needed to go on from there. The arguments are those of `unroll`.
     """
     check_rule(rule)
     state = rule.init(params) if state is None else state

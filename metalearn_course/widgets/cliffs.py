@@ -8,12 +8,21 @@ import torch
 import traitlets
 
 from ..figures import Picture, cliff_curves, cliffs, gradient_arrows
-from ..figures.cliff import LOG_RATES, MEASURES, SIGMA, TOP, Arrows, Curves, astray, limit, said
-from ..figures.frames import _finite
+from ..figures.cliff import MEASURES, TOP, arrow_end, arrow_label, arrow_look, heading, limit, measure, said
+from ..figures.palette import on_screen
+from ..figures.picture import brief
+from ..studies.cliffs import LOG_RATES, SIGMA, Arrows, CliffCurves, astray
+from ..studies.plain import plain
 from .touchable import Touchable, script
 
 LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 140, 200)
 _RATES, _EVERY = 1001, 4
+_CHOICES = {"mean": "mean loss over all steps", "last": "loss after the last step"}
+# For each measure: its name among the choices, and for each length what is drawn.
+_MEASURED = {
+    name: {"choice": choice, "titles": [measure(name, length).capitalize() for length in LENGTHS]}
+    for name, choice in _CHOICES.items()
+}
 
 
 class Cliffs(Touchable):
@@ -46,14 +55,15 @@ class Cliffs(Touchable):
         if not LOG_RATES[0] <= log_rate <= LOG_RATES[1]:
             raise ValueError(f"log_rate={log_rate} is not from {LOG_RATES[0]} to {LOG_RATES[1]}.")
         self._setting = {"truncation": truncation, "sigma": sigma, "particles": particles, "seed": seed}
-        self._curves: dict[str, Curves] = {}
+        self._curves: dict[str, CliffCurves] = {}
         self._known: dict[tuple[float, int, str], Arrows] = {}
-        frames = {"lengths": list(LENGTHS), "ends": list(LOG_RATES), "top": TOP, "K": truncation, "sigma": sigma}
+        frames = {"lengths": list(LENGTHS), "ends": list(LOG_RATES), "top": TOP, "sigma": sigma, "measures": _MEASURED}
         super().__init__(frames=frames, at=LENGTHS.index(length), log_rate=float(log_rate), meta_loss=meta_loss)
         self._point()
         self.observe(self._point, names=["at", "log_rate", "meta_loss"])
 
     def picture(self) -> Picture:
+        """The curves and the arrows at the length, the rate and the measure that are chosen."""
         return cliffs(self._curves[self.meta_loss], self._arrows())
 
     def _draw(self) -> None:
@@ -76,23 +86,35 @@ class Cliffs(Touchable):
     def _point(self, change: Any = None) -> None:
         self._draw()
         arrows = self._arrows()
-        told = [
-            {"name": name, "mean": _number(mean), "half": _number(half), "said": said(mean, half)}
-            for name, (mean, half) in arrows.estimates.items()
-        ]
+        reach = limit(arrows)
+        told = [_told(name, mean, half, reach) for name, (mean, half) in arrows.estimates.items()]
         self.arrows = {
             "log_rate": arrows.log_rate,
             "at": self.at,
             "meta_loss": arrows.meta_loss,
-            "loss": _number(arrows.loss),
-            "smoothed": _number(arrows.smoothed),
-            "slope": _number(arrows.smoothed_slope),
-            "slope_said": said(arrows.smoothed_slope),
-            "limit": limit(arrows),
+            "slope": _plain(arrows.smoothed_slope),
+            "limit": reach,
             "estimates": told,
-            "astray": astray(arrows),
+            "title": heading(arrows),
+            "told": _status(arrows),
         }
 
 
-def _number(value: float) -> float | None:
-    return _finite(torch.tensor(value))
+def _told(name: str, mean: float, half: float, reach: float) -> dict[str, Any]:
+    """One arrow: what it estimates, where it ends, what is written at it, its color on a screen and its dash."""
+    color, dashed = arrow_look(name)
+    numbers = {"mean": _plain(mean), "half": _plain(half), "end": _plain(arrow_end(mean, reach))}
+    looks = {"screen": on_screen(color), "dashed": dashed}
+    return {"name": name, "label": arrow_label(name, mean, half, reach)} | numbers | looks
+
+
+def _status(arrows: Arrows) -> str:
+    return (
+        f"At α = {10**arrows.log_rate:.2g} the {measure(arrows.meta_loss, arrows.length)} is {brief(arrows.loss)}, "
+        f"smoothed {brief(arrows.smoothed)}, with a slope of {said(arrows.smoothed_slope)}. "
+        f"Pointing the other way: {', '.join(astray(arrows)) or 'none'}."
+    )
+
+
+def _plain(value: float) -> float | None:
+    return plain(torch.tensor(value))

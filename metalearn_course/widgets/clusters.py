@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import traitlets
 from torch import Tensor
 
 from ..figures import Picture, cluster_frames, clusters
-from ..figures.plane import reach
 from ..meta_learners import Prototypical
+from ..studies.clusters import reach
 from ..tasks.task import Task
-from .touchable import Touchable, data_uri, script
+from .touchable import Labeled, data_uri, script
 
 
-class Clusters(Touchable):
+class Clusters(Labeled):
     """Scrub the training step, or play it: points move, prototypes and borders with them; a point shows its image.
 
     snapshots: `History.snapshots` of the training. task: one few-shot task of images.
@@ -22,7 +23,7 @@ class Clusters(Touchable):
 
     _esm = script("clusters.js")
 
-    frames = traitlets.List().tag(sync=True)
+    frames: traitlets.List[Any] = traitlets.List().tag(sync=True)
     images = traitlets.Dict().tag(sync=True)
     reach = traitlets.Float(1.0).tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
@@ -35,7 +36,18 @@ class Clusters(Touchable):
             "support": [data_uri(image[0]) for image in task.support.x],
             "query": [data_uri(image[0]) for image in task.query.x],
         }
+        for frame in frames:
+            frame["told"] = told(frame)
         super().__init__(frames=frames, images=images, reach=reach(frames), at=len(frames) - 1)
 
     def picture(self) -> Picture:
+        """The first and the last training step, and some between."""
         return clusters(self.frames)
+
+
+def told(frame: dict[str, Any]) -> str:
+    """What came of one frame's queries, in words."""
+    return (
+        f"After {frame['step']} training steps: {frame['accuracy']:.0%} of {len(frame['wrong'])} queries right, "
+        f"{sum(frame['wrong'])} ringed."
+    )

@@ -24,7 +24,7 @@ class DrawSymbols(Touchable):
     _esm = script("draw_symbols.js")
 
     line = traitlets.Float(LINE).tag(sync=True)
-    thumbnails = traitlets.List().tag(sync=True)
+    thumbnails: traitlets.List[Any] = traitlets.List().tag(sync=True)
     chosen = traitlets.Int(0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
 
@@ -42,6 +42,7 @@ class DrawSymbols(Touchable):
         self.on_msg(self._asked)
 
     def picture(self) -> Picture:
+        """The sheet of the symbols that were kept; of the shipped ones until there are enough."""
         return symbol_sheet(my_symbols(self._home if min(map(len, self.images)) >= _LEAST else SHIPPED.parent))
 
     def keep(self, symbol: int, strokes: list[list[tuple[float, float]]]) -> None:

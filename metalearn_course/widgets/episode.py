@@ -13,13 +13,13 @@ from ..figures import Picture, episode_card
 from ..figures.episodes import class_name
 from ..tasks import Characters, Episodes, Task
 from ..tasks.task import one_task
-from .touchable import Touchable, data_uri, script
+from .touchable import Labeled, data_uri, script
 
 _DRAWN_AT_ONCE = 64
 _DRAWS = 200
 
 
-class EpisodeCard(Touchable):
+class EpisodeCard(Labeled):
     """An episode with the support set left of a bar and the query set right of it; "draw again" draws another.
 
     One support image is followed: it is part of every episode shown, each time under another label. Beneath, formula
@@ -42,6 +42,7 @@ class EpisodeCard(Touchable):
         self.on_msg(self._asked)
 
     def picture(self) -> Picture:
+        """The episode that the card shows."""
         return episode_card(self._task, names=self._names)
 
     def draw_again(self) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import traitlets
 
 from ..figures import Picture, landscape_frames, landscapes
-from ..figures.landscape import ALPHAS, Loss, from_start
-from .touchable import Touchable, script
+from ..figures.landscape import shade, with_looks
+from ..studies.landscapes import ALPHAS, Loss, from_start
+from .touchable import Touchable, png_uri, script
 
 
 class Landscapes(Touchable):
@@ -39,7 +40,9 @@ class Landscapes(Touchable):
         if alpha is not None and alpha not in alphas:
             raise ValueError(f"alpha={alpha} is not among alphas={tuple(alphas)}.")
         self._problem = loss, tasks, alphas
-        frames = landscape_frames(loss, tasks, alphas, extent, points)
+        frames = with_looks(landscape_frames(loss, tasks, alphas, extent, points))
+        for a_map in (frames["before"], *frames["after"]):
+            a_map["shades"] = png_uri(shade(a_map["loss"], frames["range"]))
         at = len(alphas) - 1 if alpha is None else list(alphas).index(alpha)
         super().__init__(
             frames=frames, at=at, start=list(map(float, frames["pooled"]["at"] if start is None else start))
@@ -48,6 +51,7 @@ class Landscapes(Touchable):
         self.observe(self._step, names="start")
 
     def picture(self) -> Picture:
+        """Both landscapes at the rate that is chosen, and the start where it was moved to."""
         untouched = self.start == self.frames["pooled"]["at"]
         return landscapes(self.frames, None if untouched else self.start, self.frames["alphas"][self.at])
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import traitlets
 
 from ..figures import Picture, memory, memory_frames
 from ..meta_learners import MemoryAugmented
 from ..tasks.task import Task
-from .touchable import Touchable, data_uri, script
+from .touchable import Labeled, data_uri, script
 
 
-class Memory(Touchable):
+class Memory(Labeled):
     """Click on a step, or move there with the arrow keys: the slot it reads lights up, and who wrote there before.
 
     task: one few-shot task of images; `reader` has an embedding that takes them.
@@ -20,7 +22,7 @@ class Memory(Touchable):
     _esm = script("memory.js")
 
     frames = traitlets.Dict().tag(sync=True)
-    images = traitlets.List().tag(sync=True)
+    images: traitlets.List[Any] = traitlets.List().tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, reader: MemoryAugmented, task: Task) -> None:
@@ -34,4 +36,5 @@ class Memory(Touchable):
         )
 
     def picture(self) -> Picture:
+        """Every step with the slot it reads."""
         return memory(self.frames, self._images)

@@ -10,6 +10,7 @@ import traitlets
 from torch import Tensor
 
 from ..figures import Picture, meta_training
+from ..figures.meta_picture.pieces import all_states
 from ..figures.meta_picture.scene import meta_scene
 from ..studies.meta_training import frames_and_moved_start
 from ..studies.meta_words import WRITTEN
@@ -34,7 +35,7 @@ class MetaTraining(Touchable):
     moment = traitlets.Int(0).tag(sync=True)
     target = traitlets.Enum(["start", "rate"], "start").tag(sync=True)
     detached = traitlets.Bool(False).tag(sync=True)
-    history = traitlets.List().tag(sync=True)
+    history: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
@@ -83,7 +84,9 @@ class MetaTraining(Touchable):
     def _run(self, change: Any = None) -> None:
         frames, self._moved_start = frames_and_moved_start(start=self._params, rate=self.rate, **self._setting)
         with self.hold_sync():
-            self.frames = frames | {"scene": meta_scene(frames), "run": self.frames.get("run", 0) + 1}
+            scene = meta_scene(frames)
+            states = all_states(scene["elements"], len(frames["moments"]))
+            self.frames = frames | {"scene": scene, "states": states, "run": self.frames.get("run", 0) + 1}
             self.history = [*self.history, frames["meta_loss"]][-_REMEMBERED:]
 
     def _asked(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:

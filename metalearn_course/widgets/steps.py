@@ -8,8 +8,9 @@ from typing import Any
 import traitlets
 
 from ..figures import Picture
-from ..figures.responses import Responses, step_frames
-from ..figures.stepping import panels, steps_picture
+from ..figures.stepping import panels, steps_picture, with_looks
+from ..studies.responses import Responses
+from ..studies.step_frames import step_frames
 from .touchable import Touchable, script
 
 
@@ -26,10 +27,11 @@ class Steps(Touchable):
     at = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, responses: Responses, curves: Mapping[str, Any], horizon: int) -> None:
-        frames = step_frames(responses, curves, horizon)
+        frames = with_looks(step_frames(responses, curves, horizon))
         shown = panels(frames["steps"])
         super().__init__(frames=frames, at=shown[len(shown) // 2])
         self._opened_at = self.at
 
     def picture(self) -> Picture:
+        """A row of training steps; only the chosen one once the slider was moved."""
         return steps_picture(self.frames, None if self.at == self._opened_at else [self.at])

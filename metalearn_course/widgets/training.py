@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import traitlets
 
 from ..figures import Picture, training_cycle, training_frames
+from ..figures.picture import by_value
 from ..update_rules import Trace
 from .touchable import Touchable, script
 
@@ -30,15 +32,27 @@ class TrainingCycle(Touchable):
         if not 0 < rates[0] <= rate <= rates[1]:
             raise ValueError(f"rate={rate} is not within rates={rates}; expected 0 < lowest <= rate <= highest.")
         self._make_trace = make_trace
-        super().__init__(rate=rate, rates=list(rates), frames=training_frames(self._run(rate)))
+        super().__init__(rate=rate, rates=list(rates), frames=self._run(rate))
         self.observe(self._rerun, names="rate")
 
     def picture(self) -> Picture:
+        """The cycle at the step and the rate that are chosen."""
         return training_cycle(self._trace, min(self.step, len(self._trace.steps) - 1), self.rate)
 
-    def _run(self, rate: float) -> Trace:
+    def _run(self, rate: float) -> dict[str, Any]:
+        """Train; what is sent of it: loss, verdict, and for each step the colors of the squares, `fills`."""
         self._trace = self._make_trace(rate)
-        return self._trace
+        frames = training_frames(self._trace)
+        weights, scale = frames.pop("weights"), frames.pop("scale")
+        fills = [[by_value(weight, scale) for weight in step] for step in weights]
+        return frames | {"rate": rate, "fills": fills, "verdict": verdict(frames)}
 
     def _rerun(self, change: dict[str, float]) -> None:
-        self.frames = training_frames(self._run(change["new"])) | {"rate": change["new"]}
+        self.frames = self._run(change["new"])
+
+
+def verdict(frames: dict[str, Any]) -> str:
+    """What a run of `training_frames` came to."""
+    if frames["diverged"]:
+        return "it explodes"
+    return "it crawls" if frames["loss"][-1] > 0.8 * frames["loss"][0] else "it learns"

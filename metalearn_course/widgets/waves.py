@@ -10,8 +10,8 @@ import traitlets
 from torch import Tensor
 
 from ..figures import Picture, two_starts, two_starts_frames
-from ..figures.frames import GRID, INNER_STEPS
 from ..meta_learners import MAML, FineTuned
+from ..studies.starts import GRID, INNER_STEPS
 from ..tasks import Examples, Sinusoids
 from .touchable import Touchable, script
 
@@ -27,9 +27,9 @@ class TwoStarts(Touchable):
 
     _esm = script("waves.js")
 
-    points = traitlets.List().tag(sync=True)
+    points: traitlets.List[Any] = traitlets.List().tag(sync=True)
     frames = traitlets.Dict().tag(sync=True)
-    bundle = traitlets.List().tag(sync=True)
+    bundle: traitlets.List[Any] = traitlets.List().tag(sync=True)
     at = traitlets.Int(1).tag(sync=True)
 
     def __init__(
@@ -54,6 +54,7 @@ class TwoStarts(Touchable):
         self.on_msg(self._asked)
 
     def picture(self) -> Picture:
+        """Both starts after the gradient steps that are chosen."""
         return two_starts(self.frames, INNER_STEPS[self.at])
 
     def new_wave(self) -> None:

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
 from metalearn_course.authoring import page_rules as guards
-from tests.helpers.cells import code, markdown, write
+from tests.helpers.cells import check, code, markdown, solution, write
 
 PRINTED = [{"output_type": "stream", "name": "stdout", "text": "hello\n"}]
 
@@ -73,6 +75,32 @@ def test_what_nbval_would_let_pass_is_found(tmp_path, cell, words):
     [problem] = problems(tmp_path, markdown("title", "# x"), cell)
     assert words in problem
     assert problem.startswith("notebooks/02_x.ipynb, cell 1 (a): ")
+
+
+def test_what_an_editor_leaves_behind_is_found(tmp_path):
+    folded = code("a", "x = 1", count=1)
+    folded["metadata"] |= {"execution": {"iopub.execute_input": "2026-01-01"}, "collapsed": True, "tags": ["training"]}
+    path = write(tmp_path / "notebooks" / "02_x.ipynb", folded)
+    [problem] = guards.lesson_problems(path)
+    assert problem.startswith("notebooks/02_x.ipynb, cell 0 (a): metadata collapsed, execution says nothing")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["metadata"] |= {"toc": {}, "kernelspec": {"name": "venv"}}
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    kernel, toc, _ = guards.metadata_problems(path)
+    assert "its metadata 'kernelspec' is not the course's" in kernel and "'toc' is not the course's, none" in toc
+
+
+def test_a_solution_keeps_nbgraders_marks_and_no_outputs(tmp_path):
+    path = write(tmp_path / "solutions" / "02_x.ipynb", solution("f", "def f():\n    ..."), check("f"))
+    assert guards.solution_problems(path) == []
+    write(path, solution("f", "def f():\n    ..."), code("a", "print(1)", count=1, outputs=PRINTED))
+    assert guards.solution_problems(path) == [
+        "solutions/02_x.ipynb, cell 1 (a): stored outputs, which no one is shown. "
+        "`metalearn dev tidy LESSON` puts it in order."
+    ]
+    lesson = write(tmp_path / "notebooks" / "02_x.ipynb", solution("f", "def f():\n    ..."))
+    [problem] = guards.metadata_problems(lesson)
+    assert "cell 0 (f): metadata nbgrader says nothing to a reader" in problem
 
 
 def test_a_lesson_that_never_ran_is_one_line(tmp_path):

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from metalearn_course.classroom import check, hint, progress, records, solved_or_skip
+from metalearn_course.classroom import check, hint, judge, progress, records, solved_or_skip
 from metalearn_course.classroom.desk import NotSolved
 from metalearn_course.classroom.register import find
 
@@ -34,6 +34,12 @@ def as_exercise(function):
 def test_a_stub_gets_a_kind_line(capsys):
     assert check.expected_risk(stub) is None
     assert capsys.readouterr().out.startswith("… not yet: write `expected_risk`")
+
+
+def test_judging_any_function_prints_nothing_and_keeps_nothing(capsys):
+    verdicts = [judge("expected_risk", function) for function in (right, pooled)]
+    assert [verdict.status for verdict in verdicts] == ["solved", "wrong"]
+    assert capsys.readouterr().out == "" and records.load() == {}
 
 
 def test_a_named_mistake_points_to_the_hints(capsys):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import tensor
 
-from metalearn_course.classroom.mistakes import Mistake, instead_of
+from metalearn_course.classroom.mistakes import Mistake
 from metalearn_course.classroom.values import expect_close, expect_kind, near, show
 
 
@@ -81,14 +81,7 @@ def test_near_sees_through_containers_and_shapes():
     assert not near(torch.ones(3), torch.ones(1))
     assert not near({"w": 1.0}, {"v": 1.0})
     assert near("abc", "abc")
-
-
-def test_instead_of_names_the_misconception_and_keeps_what_was_seen():
-    with pytest.raises(Mistake) as caught, instead_of("not_finite", "log_of_gradient", "log g of a negative g"):
-        expect_kind(tensor(NAN), tensor(1.0))
-    assert (caught.value.name, caught.value.seen_as) == ("log_of_gradient", "not_finite")
-    with pytest.raises(Mistake, match="wrong_shape"), instead_of("not_finite", "log_of_gradient", ""):
-        expect_kind(tensor([1.0]), tensor(1.0))
+    assert near(None, None) and not near(None, tensor(0.0)) and not near(None, 0.0) and not near(tensor(0.0), None)
 
 
 def test_show_keeps_sentences_short():

@@ -285,6 +285,19 @@ def test_what_authors_call_is_under_dev_and_the_old_names_go_on_unseen(proofs, m
     assert all(name in authors for name in ("build", "store", "validate"))
 
 
+def test_dev_pages_looks_at_stored_notebooks_and_runs_none(monkeypatch):
+    from metalearn_course.authoring import build
+
+    shown = run(app, ["dev", "pages", "2"])
+    assert shown.exit_code == 0, shown.output
+    *proved, last = shown.output.splitlines()
+    assert [line.partition(":")[0] for line in proved] == ["✓ files", "✓ build", "✓ ideas", "✓ pages 02"]
+    assert last == "all well"
+    monkeypatch.setattr(build, "differences", lambda root=None: ["exercises/02_many_tasks.ipynb is missing"])
+    failed = run(app, ["dev", "pages", "02"])
+    assert failed.exit_code == 1 and "exercises/02_many_tasks.ipynb is missing" in failed.output
+
+
 def test_the_doctor_finds_a_missing_wait_policy_and_a_broken_folder(monkeypatch, learners_folder):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     monkeypatch.setenv("METALEARN_CACHE", str(learners_folder / "file" / "cache"))

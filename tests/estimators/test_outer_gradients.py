@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.func import vmap
 
 from metalearn_course import (
     MAML,
@@ -155,8 +156,8 @@ def test_training_by_truncated_backpropagation_learns_a_rate():
         (lambda: Truncated(0), "truncation=0; expected at least 1"),
         (lambda: Truncated(1.5), "truncation=1.5; expected at least 1, a whole number"),
         (lambda: EvolutionStrategies(sigma=math.inf), "sigma=inf; expected a number between 0 and inf"),
-        (lambda: drifting(scaling=-1.0), "scaling=-1.0; expected 0, for none, or a positive number"),
-        (lambda: drifting(scaling=math.nan), "scaling=nan; expected 0, for none, or a positive number"),
+        (lambda: drifting(scaling=-1.0), "scaling=-1.0; expected a number of at least 0. Change scaling."),
+        (lambda: drifting(scaling=math.nan), "scaling=nan; expected a number of at least 0. Change scaling."),
         (lambda: drifting().by(Drift(), steps=2.5), "steps=2.5; expected at least 1, a whole number"),
         (lambda: PES(0), "truncation=0; expected at least 1"),
         (lambda: EvolutionStrategies(sigma=0), "sigma=0; expected a number between 0 and inf"),
@@ -305,6 +306,26 @@ def test_trainings_that_diverge_are_counted_once():
         counts.append(int(estimator.divergences(s).stopped))
         assert estimator.divergences(s).earliest == 2
     assert counts == [1, 1, 1, 4, 4]  # of evolution strategies two pairs
+
+
+@pytest.mark.parametrize("estimator", [EvolutionStrategies(0.1, 1), TruncatedES(2, 0.1, 1), PES(2, 0.1, 1)])
+def test_trainings_of_many_phi_may_be_vmapped_what_diverges_included(estimator):
+    """As one by one with the same random numbers; the last phi leads beyond every bound."""
+    meta_learner = drifting(first_order=False)
+
+    def estimated(phi):
+        torch.manual_seed(0)
+        s, total = (), 0.0
+        for _ in range(estimator.period(meta_learner)):
+            grads, _, s = estimator.step(meta_learner, {"rule.phi": phi}, squared(), s)
+            total = total + grads["rule.phi"]
+        return total, *estimator.divergences(s)
+
+    phis = torch.tensor([0.1, -0.7, 4e3], dtype=torch.float64)
+    at_once, singly = vmap(estimated, randomness="same")(phis), [estimated(phi) for phi in phis]
+    for found, expected in zip(at_once, zip(*singly, strict=True), strict=True):
+        torch.testing.assert_close(found, torch.stack(expected))
+    assert at_once[1].tolist() == [0, 0, 2] and at_once[2].tolist() == [-1, -1, 2]
 
 
 def test_losses_at_their_bound_are_remarked_on():

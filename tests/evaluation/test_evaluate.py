@@ -9,23 +9,26 @@ from torch import nn
 
 from metalearn_course import (
     MAML,
+    SGD,
     Examples,
     FineTuned,
     LSTMReader,
     MetaLearner,
     NearestNeighbor,
+    Quadratics,
     Reader,
     Sinusoids,
     Task,
+    TrainedBy,
     accuracy,
+    curves,
     dependencies,
     evaluate,
     mlp,
     mse,
 )
 from metalearn_course.evaluation import Dependencies, instance_accuracy, instances
-from metalearn_course.tasks.point_clouds import PointClouds
-from metalearn_course.tasks.task import one_task, stack_tasks
+from metalearn_course.tasks import PointClouds, one_task, stack_tasks, summed_squares
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +120,21 @@ def test_two_ways_of_chunking_give_the_same_numbers(monkeypatch):
     assert torch.equal(*results)
 
 
+def test_where_training_is_switched_off_the_first_chunk_must_do(monkeypatch):
+    """The 25 tasks are the first of the 60, and the line says that there were more."""
+    maml = MAML(mlp(1, 8, 1), lr=0.1, loss=F.mse_loss)
+    whole = evaluate(maml, Sinusoids(), metric=mse, episodes=60, seed=3)
+    few = evaluate(maml, Sinusoids(), metric=mse, episodes=20, seed=3)
+    trainer = TrainedBy(nn.Linear(10, 1, bias=False), SGD(0.01), 3, loss=summed_squares)
+    followed = curves(trainer, Quadratics(), problems=130)
+    monkeypatch.setenv("METALEARN_ABLATE", "1")
+    first = evaluate(maml, Sinusoids(), metric=mse, episodes=60, seed=3)
+    assert torch.equal(first.per_task, whole.per_task[:25])
+    assert first.protocol == "sinusoids, 10 shots, 10 queries, 25 of 60 tasks (cut short by METALEARN_ABLATE)"
+    assert str(evaluate(maml, Sinusoids(), metric=mse, episodes=20, seed=3)) == str(few)
+    assert torch.equal(curves(trainer, Quadratics(), problems=130), followed[:128])
+
+
 def test_the_seed_alone_decides_which_tasks_are_met():
     class Watched(NearestNeighbor):
         def over_tasks(self, function, tasks):
@@ -182,7 +200,7 @@ def test_evaluate_works_inside_no_grad():
 
 @pytest.mark.parametrize("episodes", [0, 1])
 def test_an_interval_needs_two_tasks(episodes):
-    with pytest.raises(ValueError, match=f"episodes={episodes}; an interval over tasks needs at least 2"):
+    with pytest.raises(ValueError, match=f"episodes={episodes}; expected at least 2, a whole number. Change episodes"):
         evaluate(NearestNeighbor(), PointClouds(), episodes=episodes)
 
 
@@ -398,5 +416,5 @@ def test_instances_are_judged_in_eval_mode_and_modes_and_random_numbers_stay():
 def test_instance_accuracy_needs_a_reader_and_two_episodes():
     with pytest.raises(TypeError, match="follows a Reader along a sequence; NearestNeighbor is none"):
         instance_accuracy(NearestNeighbor(), PointClouds())
-    with pytest.raises(ValueError, match="episodes=1; an interval over episodes needs at least 2"):
+    with pytest.raises(ValueError, match="episodes=1; expected at least 2, a whole number"):
         instance_accuracy(LSTMReader(4, 3), PointClouds(), episodes=1)

@@ -20,7 +20,7 @@ from metalearn_course.figures.meta_picture.picture import _one
 from metalearn_course.figures.meta_picture.pieces import state_of
 from metalearn_course.figures.meta_picture.scene import meta_scene
 from metalearn_course.figures.picture import house_style
-from metalearn_course.studies.meta_words import say
+from metalearn_course.studies.meta_words import in_words
 
 BOWLS = [(2.0, 1.0), (6.0, 0.5), (3.0, -0.4)]  # curvature and lowest point
 QUERY = (4.0, -0.2)
@@ -161,16 +161,16 @@ def test_words_carry_the_numbers() -> None:
     assert "θ₁ = θ₀ − α ∇L(θ₀) = 2 − 0.1 · 2 = 1.8." in told["update", 0]["start"]
     factor = "multiplied by 1 − α L″(θ₁) = 1 − 0.1 · 6 = 0.4"
     assert factor in told["back", 1]["start"] and factor in told["back", 1]["rate"]
-    assert f"−g₂ · ∇L(θ₁) = {say(frames['share'][1])}." in told["back", 1]["rate"]
+    assert f"−g₂ · ∇L(θ₁) = {in_words(frames['share'][1])}." in told["back", 1]["rate"]
     assert "share" not in told["back", 1]["start"] and "g₁ is None" in told["back", 1]["detached"]
     for target in ("start", "rate"):
-        after = say(frames["moved"][target]["meta_loss"])
-        assert f"{after} instead of {say(frames['meta_loss'])}" in told["meta-update", None][target]
-    assert say(frames["meta_loss"]) in told["meta-update", None]["detached"]
+        after = in_words(frames["moved"][target]["meta_loss"])
+        assert f"{after} instead of {in_words(frames['meta_loss'])}" in told["meta-update", None][target]
+    assert in_words(frames["meta_loss"]) in told["meta-update", None]["detached"]
 
 
 def test_numbers_as_they_are_written() -> None:
-    assert [say(v) for v in (0.0, -1.2345, 1234.5, 28124.5, -2e-7, None)] == [
+    assert [in_words(v) for v in (0.0, -1.2345, 1234.5, 28124.5, -2e-7, None)] == [
         "0", "−1.23", "1230", "2.8e4", "−2.0e−7", "not finite",
     ]  # fmt: skip
 
@@ -187,8 +187,8 @@ def texts(frames, moment, *words):
 def test_a_number_is_there_from_its_moment_on_and_not_before() -> None:
     frames = one_weight(2)
     for kind, step, number in (
-        ("measure", 0, say(frames["loss"][0])), ("meta-loss", None, say(frames["meta_loss"])),
-        ("back", 1, "× 0.4"), ("back", 0, "× 0.8"), ("arrive", None, say(frames["rate_grad"])),
+        ("measure", 0, in_words(frames["loss"][0])), ("meta-loss", None, in_words(frames["meta_loss"])),
+        ("back", 1, "× 0.4"), ("back", 0, "× 0.8"), ("arrive", None, in_words(frames["rate_grad"])),
     ):  # fmt: skip
         at = [(m["kind"], m["step"]) for m in frames["moments"]].index((kind, step))
         assert number not in texts(frames, at - 1, "start", "attached")
@@ -200,12 +200,16 @@ def test_detached_everything_behind_the_cut_is_gray_and_says_none() -> None:
     last = len(frames["moments"]) - 1
     seen = texts(frames, last, "start", "detached")
     assert seen.count("None") == 2 + 1 + 2 + 2  # two boxes, g1, two shares, two arrivals
-    assert f"g₂ = {say(frames['g'][2][0])}" in seen and "× 0.4" not in seen
+    assert f"g₂ = {in_words(frames['g'][2][0])}" in seen and "× 0.4" not in seen
     for moment in range(last + 1):
         lit = [e for e, s in shown(frames, moment, "rate", "detached") if s.now]
         assert not any(e.get("behind") for e in lit)
     forward = [e["text"] for e, s in shown(frames, last, "start", "attached") if "text" in e and not e.get("behind")]
-    after = {"after the move", say(frames["moved"]["start"]["meta_loss"]), say(frames["moved"]["start"]["theta"][0])}
+    after = {
+        "after the move",
+        in_words(frames["moved"]["start"]["meta_loss"]),
+        in_words(frames["moved"]["start"]["theta"][0]),
+    }
     assert {t for t in forward if not t.startswith(("was", "1 −", "= 1"))} - set(seen) <= after
 
 
@@ -218,9 +222,9 @@ def test_the_target_is_bright_and_moves_the_other_is_dim_and_stays(target: str, 
     seen = [
         e["text"] for e, _ in shown(frames, last, target, "attached") if "text" in e and e["x"] < 140 > e["y"] - 150
     ]
-    moved = {"start": say(frames["moved"]["start"]["theta"][0]), "rate": say(frames["moved"]["rate"]["rate"])}
+    moved = {"start": in_words(frames["moved"]["start"]["theta"][0]), "rate": in_words(frames["moved"]["rate"]["rate"])}
     assert moved[target] in seen and moved[other] not in seen
-    assert say(frames["moved"][target]["meta_loss"]) in texts(frames, last, target, "attached")
+    assert in_words(frames["moved"][target]["meta_loss"]) in texts(frames, last, target, "attached")
 
 
 SETTINGS = {

@@ -74,5 +74,5 @@ def test_a_gradient_reaches_start_and_gates():
 
 
 def test_a_rate_that_no_gate_can_have_is_refused():
-    with pytest.raises(ValueError, match=r"lr=1\.5; an input gate lies between 0 and 1"):
+    with pytest.raises(ValueError, match=r"lr=1\.5; expected a number between 0 and 1"):
         MetaLSTM(net(), lr=1.5)

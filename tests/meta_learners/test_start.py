@@ -409,7 +409,7 @@ def test_after_training_reptile_adapts_as_maml_does():
 
 
 def test_an_empty_batch_is_refused():
-    with pytest.raises(ValueError, match="batch=0; expected at least 1 support example"):
+    with pytest.raises(ValueError, match=r"batch=0; expected at least 1, a whole number\. Change batch"):
         Reptile(net(), batch=0)
 
 

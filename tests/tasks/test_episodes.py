@@ -116,9 +116,9 @@ def test_protocol():
             "15 shots and 6 queries need 21 examples of a class; there are 20. Lower shots or queries.",
         ),
         ({"split": "trian"}, "split='trian' is unknown; expected one of 'train', 'validation', 'test'."),
-        ({"shots": 0}, "shots=0 is no size for an episode; expected a whole number from 1."),
-        ({"ways": 1}, "ways=1 is no size for an episode; expected a whole number from 2."),
-        ({"queries": 1.5}, "queries=1.5 is no size for an episode; expected a whole number from 1."),
+        ({"shots": 0}, "shots=0; expected at least 1, a whole number. Change shots."),
+        ({"ways": 1}, "ways=1; expected at least 2, a whole number. Change ways."),
+        ({"queries": 1.5}, "queries=1.5; expected at least 1, a whole number. Change queries."),
         (
             {"within_alphabet": True},
             "5-way episodes within an alphabet need 5 classes of one; no alphabet of the 'train' split has so many. "

@@ -153,15 +153,15 @@ def test_what_the_train_split_says_holds_on_the_test_split(make, least):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: digits(0), "components=0; expected 1 to 64, or None for the 64 pixels"),
-        (lambda: digits(65), "components=65; expected 1 to 64"),
-        (lambda: digits(2.5), "components=2.5; expected 1 to 64"),
+        (lambda: digits(0), "components=0; expected at least 1, a whole number. Change components."),
+        (lambda: digits(65), "components=65; expected 1 to 64, or None for the 64 pixels"),
+        (lambda: digits(2.5), "components=2.5; expected at least 1, a whole number"),
         (lambda: digits(split="validation"), "split='validation' is unknown; choose one of 'train', 'test'"),
         (lambda: table("iris", "all"), "split='all' is unknown; choose one of 'train', 'test'"),
         (lambda: table("irises"), "choose one of 'iris', 'wine', 'breast_cancer'"),
         (lambda: digits(queries=900), "queries=900; digits (16 principal components, train split) has 899 examples"),
         (lambda: table("iris", queries=76), "expected a whole number from 1 to 75. Change queries."),
-        (lambda: numbered(queries=0), "queries=0; numbers has 20 examples of 4 classes"),
+        (lambda: numbered(queries=0), "queries=0; expected at least 1, a whole number. Change queries."),
         (
             lambda: numbered(size=3),
             "size=3; numbers has 20 examples of 4 classes: expected a whole number from 4 to 20",

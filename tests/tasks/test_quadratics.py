@@ -66,7 +66,7 @@ def test_every_function_is_another_and_the_generator_alone_decides():
 @pytest.mark.parametrize("dimensions", [0, -1, 2.0])
 def test_no_dimensions_are_refused(dimensions):
     with pytest.raises(
-        ValueError, match=f"^dimensions={dimensions}; expected a whole number from 1. Raise dimensions.$"
+        ValueError, match=f"^dimensions={dimensions}; expected at least 1, a whole number. Change dimensions.$"
     ):
         Quadratics(dimensions)
 

@@ -62,7 +62,7 @@ def test_the_generator_alone_decides():
 
 @pytest.mark.parametrize("name", ["shots", "queries"])
 def test_no_examples_are_refused(name):
-    with pytest.raises(ValueError, match=f"{name}=0; a task needs at least 1. Raise {name}."):
+    with pytest.raises(ValueError, match=f"{name}=0; expected at least 1, a whole number. Change {name}."):
         Sinusoids(**{name: 0})
 
 

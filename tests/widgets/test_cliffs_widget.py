@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import time
 
 import pytest
 import traitlets
 
 from metalearn_course import figures, widgets
+from metalearn_course.figures.cliff import arrow_end, arrow_label
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -39,6 +42,28 @@ def test_sliders_are_answered_by_the_pure_functions(widget: widgets.Cliffs) -> N
         assert widget.arrows["slope"] == pytest.approx(arrows.smoothed_slope, rel=1e-4)
         assert (widget.arrows["at"], widget.arrows["log_rate"]) == (at, log_rate)
     assert "loss after 200 steps" in widget.picture().alt and "At the rate 0.00501" in widget.picture().alt
+
+
+def test_what_is_said_is_said_in_the_pictures_words(widget: widgets.Cliffs) -> None:
+    alt = widget.picture().alt
+    assert widget.frames["measures"]["mean"]["titles"][widget.at] == "Mean loss over the 100 steps"
+    assert widget.frames["measures"]["last"]["titles"][0] == "Loss after 1 step"
+    numbers = re.search(r"At the rate [\d.]+ it is (.*), smoothed (.*?)\. Arrows", alt).groups()
+    slope, astray = re.search(r"smoothed curve, (.*?)\. (Pointing the other way: .*\.)$", alt).groups()
+    measured = f"the mean loss over the 100 steps is {numbers[0]}, smoothed {numbers[1]}, with a slope of {slope}"
+    assert widget.arrows["told"] == f"At α = 0.025 {measured}. {astray}"
+    assert widget.arrows["title"] == "Gradients at α = 0.025, K = 20"
+    reach = widget.arrows["limit"]
+    for arrow in widget.arrows["estimates"]:
+        beyond = abs(arrow["mean"]) > reach
+        assert arrow["label"].startswith(f"{arrow['name']}  ") and arrow["label"].endswith(", cut") == beyond
+        assert arrow["label"].removesuffix(", cut").split("  ")[1] in alt
+        assert arrow["end"] == pytest.approx(math.copysign(min(abs(arrow["mean"]), reach), arrow["mean"]), rel=1e-4)
+    for mean, end, label in ((5.0, 3.0, "5.00, cut"), (-5.0, -3.0, "−5.00, cut"), (math.nan, 0.0, "nan, cut")):
+        assert arrow_end(mean, 3.0) == end and arrow_label("exact", mean, 0.0, 3.0) == f"exact  {label}"
+    looks = [(arrow["screen"], arrow["dashed"]) for arrow in widget.arrows["estimates"]]
+    blue, green = "var(--ml-weight)", "var(--ml-learned)"
+    assert looks == [(blue, False), (blue, True), (green, False), (green, True), (green, False)]
 
 
 def test_the_curves_sent_are_those_of_the_figure_and_come_when_asked_for(widget: widgets.Cliffs) -> None:
@@ -74,7 +99,7 @@ def test_a_place_seen_before_is_remembered(widget: widgets.Cliffs) -> None:
 
 
 def test_it_opens_within_a_moment() -> None:
-    begun = time.process_time()
+    begun = time.process_time()  # of computing, whatever else the machine does
     widgets.Cliffs()
     assert time.process_time() - begun < 5
 
@@ -88,4 +113,4 @@ def test_length_rate_and_measure_can_be_asked_for() -> None:
     with pytest.raises(ValueError, match=r"log_rate=0\.1 is not from -3\.4 to -0\.9"):
         widgets.Cliffs(log_rate=0.1)
     with pytest.raises(traitlets.TraitError, match="meta_loss"):
-        widget.meta_loss = "mean"
+        widget.meta_loss = "sum"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import math
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from metalearn_course import figures, widgets
+from metalearn_course.figures.landscape import shade
 
 LOSS, BOWLS = figures.three_bowls()
 
@@ -49,6 +54,33 @@ def test_a_dragged_start_is_answered_by_the_closed_form(widget: widgets.Landscap
     widget.at = 1
     alt = widget.picture().alt
     assert "From this start (-0.60, 1.20)" in alt and "alpha 0.1" in alt  # the nearest of its 11 x 11 points
+
+
+def pixels(uri: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,")))) as image:
+        return np.asarray(image.convert("RGB"), dtype=float)
+
+
+def test_a_map_comes_shaded_from_white_to_blue_by_the_logarithm_of_its_loss(widget: widgets.Landscapes) -> None:
+    low, high = widget.frames["range"]
+    for a_map in (widget.frames["before"], *widget.frames["after"]):
+        image = pixels(a_map["shades"])
+        assert image.shape == (11, 11, 3)
+        share = np.log(np.array(a_map["loss"]) / low).clip(0) / math.log(high / low)
+        expected = (
+            255 + (np.array([0, 114, 178]) - 255) * share.clip(max=1)[::-1, :, None]
+        )  # the top row is the highest w2
+        assert np.abs(image - expected).max() < 3
+    nowhere = shade([[None, low], [high, high]], (low, high))
+    assert nowhere[1].tolist() == [[0, 114, 178], [255, 255, 255]]
+
+
+def test_a_learned_starts_number_stands_away_from_the_pooled_start(widget: widgets.Landscapes) -> None:
+    frames = widget.frames
+    assert [task["name"] for task in frames["tasks"]] == ["A", "B", "C"]
+    assert len({(task["color"], task["marker"]) for task in frames["tasks"]}) == 3
+    for side, learned in zip(frames["sides"], frames["learned"], strict=True):
+        assert side == (1 if learned["at"][0] > frames["pooled"]["at"][0] else -1)
 
 
 def test_a_start_and_a_rate_can_be_asked_for() -> None:

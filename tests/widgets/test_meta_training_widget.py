@@ -29,7 +29,7 @@ def fresh_frames(start, rate, meta_lr=0.1):
 
 
 def as_sent(widget):
-    return {k: v for k, v in widget.frames.items() if k not in ("scene", "run")}
+    return {k: v for k, v in widget.frames.items() if k not in ("scene", "states", "run")}
 
 
 def test_it_shows_itself_and_everything_where_no_kernel_runs() -> None:

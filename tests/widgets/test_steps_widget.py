@@ -10,6 +10,7 @@ from torch import nn
 
 from metalearn_course import figures, widgets
 from metalearn_course.evaluation import curves
+from metalearn_course.figures import palette
 from metalearn_course.meta_learners import TrainedBy
 from metalearn_course.tasks import Quadratics, summed_squares
 from metalearn_course.update_rules import SGD, Adam
@@ -54,6 +55,11 @@ def test_every_step_has_its_own_curves(widget: widgets.Steps) -> None:
     assert all(updates != adam["updates"][0] for updates in adam["updates"][1:])
     for line in widget.frames["curves"]:
         assert {1, 2, 5, 6, 9} <= set(line["steps"]) and line["steps"][-1] == 12
+
+
+def test_a_line_has_a_color_that_every_theme_shows(widget: widgets.Steps) -> None:
+    assert [line["screen"] for line in widget.frames["rules"]] == ["var(--ml-weight)", "var(--ml-loss)"]
+    assert palette.on_screen("#56B4E9") == "#56B4E9"
 
 
 def test_what_is_sent_is_json_and_small(widget: widgets.Steps, given) -> None:

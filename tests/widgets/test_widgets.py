@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from metalearn_course import widgets
+from metalearn_course.figures import palette
 from metalearn_course.learners import conv_strided, mlp
 from metalearn_course.meta_learners import MAML, FineTuned, MemoryAugmented, Prototypical
 from metalearn_course.tasks import Characters, Episodes, Examples, Task, my_symbols
@@ -105,6 +106,35 @@ def test_a_new_rate_makes_a_new_run() -> None:
     assert cycle.frames["diverged"] and "step 3" in cycle.picture().alt
 
 
+def test_a_run_comes_with_the_colors_of_its_squares_and_its_verdict() -> None:
+    def decaying(rate: float):
+        return unroll(
+            lambda p, batch: (p["w"] ** 2).sum() / 2, SGD(rate), {"w": torch.tensor([1.0, -1.0, 0.0])}, [0] * 4
+        )
+
+    frames = widgets.TrainingCycle(decaying, rate=0.5).frames
+    below, zero, above = (tuple(int(color[i : i + 2], 16) for i in (1, 3, 5)) for color in palette.BY_VALUE)
+    for step, fills in enumerate(frames["fills"]):
+        for fill, end in zip(fills, (above, below, zero), strict=True):
+            share = 0.5**step  # a straight line from white, in 128 shades on each side
+            expected = [white + (color - white) * share for white, color in zip(zero, end, strict=True)]
+            assert [int(fill[i : i + 2], 16) for i in (1, 3, 5)] == pytest.approx(expected, abs=3)
+    verdicts = {rate: widgets.TrainingCycle(decaying, rate=rate).frames["verdict"] for rate in (0.01, 0.5, 5.0)}
+    assert verdicts == {0.01: "it crawls", 0.5: "it learns", 5.0: "it explodes"}
+    broken = widgets.TrainingCycle(
+        lambda rate: unroll(lambda p, batch: (p["w"] ** 4).sum(), SGD(rate), {"w": torch.ones(2)}, [0] * 9), rate=20.0
+    ).frames
+    assert broken["fills"][-1] == [palette.NOT_FINITE] * 2 and broken["verdict"] == "it explodes"
+
+
+def test_labels_have_the_palettes_colors_sent_once(each) -> None:
+    labeled = [widget for widget in each if "palette" in widget.keys]
+    assert [type(widget).__name__ for widget in labeled] == ["EpisodeCard", "Clusters", "Memory"]
+    for widget in labeled:
+        assert [tuple(pair) for pair in widget.palette["labels"]] == [palette.label_colors(i) for i in range(8)]
+        assert len(json.dumps(widget.palette)) < 400
+
+
 def test_a_rate_off_the_track_is_refused() -> None:
     with pytest.raises(ValueError, match=r"rate=50 is not within"):
         widgets.TrainingCycle(make_trace, rate=50)
@@ -187,6 +217,11 @@ def test_the_status_counts_what_is_more_than_the_least() -> None:
 def test_clusters_show_the_last_step_first_and_an_image_for_every_point() -> None:
     widget = clusters()
     assert widget.at == 1 and [frame["step"] for frame in widget.frames] == [0, 5]
+    assert (
+        widget.frames[1]["told"].startswith("After 5 training steps: ")
+        and " of 6 queries right" in widget.frames[1]["told"]
+    )
+    assert f", {sum(widget.frames[1]['wrong'])} ringed." in widget.frames[1]["told"]
     assert {kind: len(uris) for kind, uris in widget.images.items()} == {"support": 6, "query": 6}
     with pytest.raises(ValueError, match="no snapshots"):
         widgets.Clusters(Prototypical(mlp(2, 2)), {}, rune_task())

@@ -12,11 +12,11 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from ..palette import FAINT, INK, LIT, LOSS, QUERY, QUIET, RED, STAR, WEIGHT
+from ..palette import FAINT, INK, LIT, LOSS, QUERY, QUIET, RED, STAR, STAR_EDGE, WEIGHT
 from .pieces import State, state_of
 
 COLORS = {
-    "ink": INK, "quiet": QUIET, "faint": FAINT, "weight": WEIGHT, "star": STAR, "star-edge": "#A84F82", "loss": LOSS,
+    "ink": INK, "quiet": QUIET, "faint": FAINT, "weight": WEIGHT, "star": STAR, "star-edge": STAR_EDGE, "loss": LOSS,
     "query": QUERY, "red": RED, "paper": "white",
 }  # fmt: skip
 GROUND = "#F6F6F6"
@@ -24,7 +24,8 @@ _GHOST, _DIM = 0.32, 0.38
 _CODES = {"M": [Path.MOVETO], "L": [Path.LINETO], "Q": [Path.CURVE3, Path.CURVE3]}
 
 
-def scene_axes(fig: Figure, part: tuple[float, ...], width: float, height: float) -> Axes:
+def scene_axes(fig: Figure, part: tuple[float, float, float, float], width: float, height: float) -> Axes:
+    """Axes without an axis in the units of a scene, y downward; part: of the figure."""
     ax = fig.add_axes(part)
     ax.set(xlim=(0, width), ylim=(height, 0))
     ax.axis("off")

@@ -18,7 +18,6 @@ Target = Literal["start", "rate"]
 
 _POINT = 72 / DPI  # a unit of the scene is a pixel
 _WORDS = 46  # units of height for the words beneath
-_FORWARD = ("ready", "predict", "measure", "update", "query")
 _TRAVEL = (0.1, 0.4, 0.7, 0.95)
 
 
@@ -37,7 +36,9 @@ def meta_training(
     if moment is not None and not 0 <= moment <= last:
         raise ValueError(f"moment={moment} is not in the picture; it has moments 0 to {last}.")
     told = _told(frames, last if moment is None else moment, target, detached)
-    return Picture((_strip if moment is None else _one)(frames, moment, target, detached), told)
+    if moment is None:
+        return Picture(_strip(frames, target, detached), told)
+    return Picture(_one(frames, moment, target, detached), told)
 
 
 @house_style()
@@ -52,7 +53,7 @@ def meta_training_film(frames: dict[str, Any], target: Target = "start") -> Film
         images += travel
         seconds += [0.12] * len(travel)
         images.append(_bitmap(_one(frames, i, target, False)))
-        seconds.append(4.0 if i == len(moments) - 1 else 0.9 if moment["kind"] in _FORWARD else 1.5)
+        seconds.append(4.0 if i == len(moments) - 1 else 0.9 if moment["forward"] else 1.5)
     return Film(images, seconds, _told(frames, len(moments) - 1, target, False))
 
 
@@ -107,7 +108,7 @@ def _one(frames: dict[str, Any], moment: int, target: str, detached: bool, arriv
     return fig
 
 
-def _strip(frames: dict[str, Any], moment: None, target: str, detached: bool) -> Figure:
+def _strip(frames: dict[str, Any], target: str, detached: bool) -> Figure:
     """Six moments (four of a single training step), two in a row: large letters, the numbers as words beneath."""
     scene, moments, last = meta_scene(frames), frames["moments"], len(frames["loss"]) - 1
     at = {(m["kind"], m["step"]): i for i, m in enumerate(moments)}

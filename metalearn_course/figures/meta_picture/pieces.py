@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ...studies.meta_words import WRITTEN
-from ...studies.meta_words import say as in_words
-from ..picture import BY_VALUE
+from ...studies.meta_words import WRITTEN, in_words
+from ..picture import by_value
 
 Point = tuple[float, float]
+
+_DIGITS = string.digits + string.ascii_lowercase
 
 
 class State(NamedTuple):
@@ -35,7 +37,30 @@ def state_of(element: dict[str, Any], moment: int, words: set[str], arriving: bo
     return State(fits and (reached or ghost), reached, now and not dim, dim, cut)
 
 
-def say(value: float | None) -> str:
+def all_states(elements: Sequence[dict[str, Any]], moments: int) -> dict[str, Any]:
+    """`state_of` every element at every moment, live, for what asks nothing but to draw it; ready for JSON.
+
+    tracks: texts of a character a moment, a digit in base 32 with a bit for each part of a State, the first the lowest.
+    of: for each choice, such as "start attached", the number of every element's track; most elements share one.
+    """
+    numbers: dict[str, int] = {}
+    of = {
+        f"{target} {chain}": [
+            numbers.setdefault(_track(element, moments, {target, chain, "live"}), len(numbers)) for element in elements
+        ]
+        for target in ("start", "rate")
+        for chain in ("attached", "detached")
+    }
+    return {"tracks": list(numbers), "of": of}
+
+
+def _track(element: dict[str, Any], moments: int, words: set[str]) -> str:
+    states = (state_of(element, moment, words) for moment in range(moments))
+    return "".join(_DIGITS[sum(part << place for place, part in enumerate(state))] for state in states)
+
+
+def written(value: float | None) -> str:
+    """A number in few characters; ∞ for one that is not finite."""
     return "∞" if value is None else in_words(value)
 
 
@@ -47,9 +72,11 @@ class Pieces:
         self.count, self.full, self.steep = count, full, steep
 
     def add(self, kind: str, **what: Any) -> None:
+        """One more element; see `meta_scene` for what it may say."""
         self.elements.append({"kind": kind} | what)
 
     def box(self, x: float, y: float, width: float, height: float, color: str, **when: Any) -> None:
+        """A frame, x and y being its upper left corner."""
         self.add("box", x=x, y=y, width=width, height=height, color=color, **when)
 
     def text(self, x: float, y: float, text: str, size: float = 11, color: str = "ink", **when: Any) -> None:
@@ -57,9 +84,11 @@ class Pieces:
         self.add("text", x=x, y=y, text=text, size=size, color=color, **when)
 
     def note(self, x: float, y: float, text: str, **when: Any) -> None:
+        """A small gray text."""
         self.text(x, y, text, 10.5, "quiet", **when)
 
     def arrow(self, *points: Point, color: str = "quiet", kind: str = "arrow", **when: Any) -> None:
+        """A line through `points` with round corners, and an arrowhead."""
         self.add(kind, path=_rounded(points), color=color, **when)
 
     def weights(self, x: float, y: float, width: float, values: Sequence[float | None], **when: Any) -> None:
@@ -81,7 +110,7 @@ class Pieces:
             left, middle = x + (i % columns) * width / 2, y + (i // columns - (rows - 1) / 2) * 22
             square = {"x": left, "y": middle - side / 2, "size": side, "fill": self._shade(value), "color": "weight"}
             self.add("square", **square, **which, **when)
-            self.text(left + side + 5, middle, say(value), size, anchor="start", small=small, **which, **when)
+            self.text(left + side + 5, middle, written(value), size, anchor="start", small=small, **which, **when)
 
     def slope(self, x: float, y: float, values: Sequence[float | None], **when: Any) -> None:
         """The gradient with respect to weights: squares around (x, y), the redder the steeper."""
@@ -94,10 +123,7 @@ class Pieces:
             self.add("square", **square, color="loss", **when)
 
     def _shade(self, value: float | None) -> str:
-        if value is None:
-            return "#333333"
-        red, green, blue, _ = BY_VALUE(0.5 + 0.5 * max(-1.0, min(1.0, value / self.full)), bytes=True)
-        return f"#{red:02x}{green:02x}{blue:02x}"
+        return by_value(value, self.full)
 
 
 def _rounded(points: Sequence[Point], radius: float = 9) -> list[list[Any]]:

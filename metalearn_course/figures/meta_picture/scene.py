@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...studies.meta_words import WRITTEN, indexed
-from .pieces import Pieces, say
+from .pieces import Pieces, written
 
 LEFT, PAD, HEIGHT = 146, 14, 520  # the levels begin at LEFT; before them stands what can be learned
 UPPER, LOWER = (8, 316), (328, 512)
@@ -19,12 +19,13 @@ _WIDTHS = {1: (64, 200, 176), 2: (58, 161, 150), 3: (50, 103, 128)}  # a gap, a 
 
 
 def meta_scene(frames: dict[str, Any]) -> dict[str, Any]:
-    """width, height, elements. An element is a dict of a `kind`, its place and color, and when it is to be seen:
+    """The picture as a dict of width, height and elements.
 
-    since: the moment at which it appears; before it, it is hidden, or faint if it is a `ghost`. till: hidden from this
-    moment on. now: the moments at which it is what happens. of: "start" or "rate", what it leads to; it is dim while
-    the other is learned. behind: it lies behind the cut: gray when detached, with `none` as its text. where: only
-    while all of these words hold. token: what travels along an arrow. part: what can be dragged, or shows its value.
+    An element is a dict of a `kind`, its place and color, and when it is to be seen. since: the moment at which it
+    appears; before it, it is hidden, or faint if it is a `ghost`. till: hidden from this moment on. now: the moments at
+    which it is what happens. of: "start" or "rate", what it leads to; it is dim while the other is learned. behind: it
+    lies behind the cut: gray when detached, with `none` as its text. where: only while all of these words hold. token:
+    what travels along an arrow. part: what can be dragged, or shows its value.
     """
     return _Scene(frames).whole()
 
@@ -80,15 +81,15 @@ class _Scene(Pieces):
         self.model(t, self.moment("update", t - 1) if t else predict, predict)
         self.box(x + 14, LOSS_AT - 16, width - 28, 32, "loss", ghost=True, since=measure, now=[measure])
         self.text(x + 27, LOSS_AT, "L", 14, "loss", bold=True, small=23)
-        self.text(middle + 8, LOSS_AT, say(f["loss"][t]), 14, "loss", since=measure, small=23)
+        self.text(middle + 8, LOSS_AT, written(f["loss"][t]), 14, "loss", since=measure, small=23)
         way = [(middle, LOSS_AT + 16), (middle, OPTIMIZER - 26)]
         self.arrow(*way, token="gradient", ghost=True, since=measure, now=[measure])
         self.note(middle + 7, LOSS_AT + 28, "measure", anchor="start")
         self.box(x + 8, OPTIMIZER - 26, width - 16, 52, "star-edge", ghost=True, since=update, now=[update])
         self.text(x + 21, OPTIMIZER - 12, "O", 14, "star-edge", bold=True, small=20)
         self.add("star", x=x + 42, y=OPTIMIZER - 12, size=10, color="star-edge", fill="star")
-        self.text(x + 56, OPTIMIZER - 12, say(f["rate"]), 12, anchor="start")
-        slope = f"∇L = {say(f['grad'][t][0])}" if self.single else f"|∇L| = {say(f['grad_norm'][t])}"
+        self.text(x + 56, OPTIMIZER - 12, written(f["rate"]), 12, anchor="start")
+        slope = f"∇L = {written(f['grad'][t][0])}" if self.single else f"|∇L| = {written(f['grad_norm'][t])}"
         self.text(x + 16, OPTIMIZER + 12, slope, 11, anchor="start", since=measure)
         self.arrow((134, BUS), (middle, BUS), (middle, OPTIMIZER + 27), color="star-edge", now=[update])
 
@@ -103,7 +104,8 @@ class _Scene(Pieces):
         self.text(gap, LOSS_AT + 41, "detach", 10.5, "red", halo=True, where=["detached"])
 
     def example_sheets(self, t: int, name: str, color: str, moment: int) -> None:
-        middle, when = self.centers[t], {"ghost": True, "since": moment}
+        middle = self.centers[t]
+        when: dict[str, Any] = {"ghost": True, "since": moment}
         self.add("sheets", x=middle, y=SHEETS, color=color, **when)
         self.note(middle + (14 if self.narrow else 18), SHEETS, name, anchor="start", **when)
         self.arrow((middle, SHEETS + 13), (middle, MODEL - 24), token="sheet", now=[moment], **when)
@@ -127,22 +129,22 @@ class _Scene(Pieces):
         big = {"ghost": True, "since": measured, "now": [measured], "heavy": True}
         self.box(x + 8, LOSS_AT - 16, self.query - 16, 54, "loss", **big)
         self.text(middle, LOSS_AT - 3, "meta-loss", 12, "loss", bold=True, small=19)
-        self.text(middle, LOSS_AT + 20, say(self.f["meta_loss"]), 18, "loss", bold=True, since=measured, small=25)
+        self.text(middle, LOSS_AT + 20, written(self.f["meta_loss"]), 18, "loss", bold=True, since=measured, small=25)
         way = [(middle, LOSS_AT + 38), (middle, BACK - 15)]
         self.arrow(*way, color="loss", token="gradient", ghost=True, since=turn, now=[turn])
         self.note(middle + 9, 276, "turn back", anchor="start")
         self.slope(middle, BACK, self.f["g"][end], since=turn)
-        value = f"{indexed('g', end)} = {say(self.f['g'][end][0])}" if self.single else self.length(end)
+        value = f"{indexed('g', end)} = {written(self.f['g'][end][0])}" if self.single else self.length(end)
         self.text(middle, BACK + 27, value, 13, "loss", since=turn, small=21)
         self.note(middle, BACK + 47, f"the gradient at {indexed('θ', end)}", ghost=True, since=turn)
         for target in ("start", "rate"):
             move = self.moment("meta-update")
             then = {"since": move, "now": [move], "where": [target, "attached"], "anchor": "end"}
             self.note(middle - 9, 242, "after the move", **then)
-            self.text(middle - 9, 260, say(self.f["moved"][target]["meta_loss"]), 14, "loss", bold=True, **then)
+            self.text(middle - 9, 260, written(self.f["moved"][target]["meta_loss"]), 14, "loss", bold=True, **then)
 
     def length(self, t: int) -> str:
-        return f"|{indexed('g', t)}| = {say(self.f['g_norm'][t])}"
+        return f"|{indexed('g', t)}| = {written(self.f['g_norm'][t])}"
 
     def way_back(self, t: int) -> None:
         """One step back along the weights: what the gradient is multiplied by."""
@@ -159,17 +161,19 @@ class _Scene(Pieces):
         self.text(middle, BACK - 31, f"back{':' if self.narrow else ' through'} step {t + 1}", 11, "quiet")
         formula = seen | {"where": ["attached"]}
         if f["factor"][t] is not None:
-            curvature = say(f["curvature"][t])
-            worked = f"= 1 − {say(f['rate'])} · {f'({curvature})' if '−' in curvature else curvature}"
+            curvature = written(f["curvature"][t])
+            worked = f"= 1 − {written(f['rate'])} · {f'({curvature})' if '−' in curvature else curvature}"
             self.text(middle, BACK - 13, f"1 − α L″({here})", 11.5, **formula)
             self.text(middle, BACK + 3, worked, 11.5, **formula)
-            factor = f"× {say(f['factor'][t])}"
-            result = {"text": factor} | ({"size": 13, "small": 16} if len(factor) > 7 else {"size": 19, "small": 30})
+            factor = f"× {written(f['factor'][t])}"
+            result: dict[str, Any] = {"text": factor} | (
+                {"size": 13, "small": 16} if len(factor) > 7 else {"size": 19, "small": 30}
+            )
         else:
             how = f"I − α L″({here})" if f["plain_sgd"] else "through O"
             self.text(middle, BACK - 13, how, 11.5, **formula)
             self.note(middle, BACK + 3, "length" if self.narrow else "length of the gradient", **formula)
-            change = f"{say(f['g_norm'][t + 1])} → {say(f['g_norm'][t])}"
+            change = f"{written(f['g_norm'][t + 1])} → {written(f['g_norm'][t])}"
             result = {"text": change} | ({"size": 11, "small": 13} if self.narrow else {"size": 14, "small": 20})
         self.text(middle, BACK + 26, color="loss", bold=True, none="None", **result, **seen)
         if t:
@@ -177,7 +181,7 @@ class _Scene(Pieces):
             self.arrow((x, BACK), (out + 13, BACK), color="loss", ghost=True, **seen)
             self.slope(out, BACK, f["g"][t], **seen)
             self.text(out, BACK - 23, indexed("g", t) if self.single else f"|{indexed('g', t)}|", 12, "loss", **seen)
-            value = say(f["g"][t][0] if self.single else f["g_norm"][t])
+            value = written(f["g"][t][0] if self.single else f["g_norm"][t])
             self.text(out, BACK + 24, value, 11.5, "loss", none="None", small=min(20, 85 // len(value)), **seen)
 
     def share(self, t: int) -> None:
@@ -188,7 +192,7 @@ class _Scene(Pieces):
         self.add("star", x=middle, y=SHARES, size=10, color="star-edge", fill="paper", ghost=True, **share)
         if self.f["share"][t] is not None:
             look = {"bold": True, "halo": True, "anchor": "start", "none": "None", "small": 20}
-            self.text(middle + 15, SHARES - 10, say(self.f["share"][t]), 12.5, "star-edge", **look, **share)
+            self.text(middle + 15, SHARES - 10, written(self.f["share"][t]), 12.5, "star-edge", **look, **share)
             plain = f"−{indexed('g', t + 1)} · ∇L({indexed('θ', t)})"
             self.note(middle, SHARES + 20, plain if self.f["plain_sgd"] else "its share", **share)
         stop = self.centers[t - 1] + 11 if t else 134
@@ -211,26 +215,25 @@ class _Scene(Pieces):
             self.text(left + width - 7, top + 13, "learned", 10, anchor="end", where=[of])
             self.note(left + width - 7, top + 13, "fixed", anchor="end", where=[other])
             unmoved = ({"till": move}, {"since": move, "where": [other]}, {"since": move, "where": [of, "detached"]})
-            moved = {"since": move, "now": [move], "where": [of, "attached"]}
+            moved: dict[str, Any] = {"since": move, "now": [move], "where": [of, "attached"]}
             if of == "start":
                 for when in unmoved:
                     self.weights(left + 10, MODEL + 4, width - 14, f["theta"][0], part="start", **when)
                 self.weights(left + 10, MODEL + 4, width - 14, f["moved"]["start"]["theta"], part="start", **moved)
                 if self.single:
-                    self.note(left + 10, MODEL + 28, f"was {say(f['theta'][0][0])}", anchor="start", **moved)
+                    self.note(left + 10, MODEL + 28, f"was {written(f['theta'][0][0])}", anchor="start", **moved)
                 if self.count <= WRITTEN:
                     self.note(left + width - 7, MODEL + 29, "drag ↔", anchor="end", where=["live"], till=move)
             else:
                 self.add("star", x=left + 22, y=OPTIMIZER + 4, size=13, color="star-edge", fill="star", part="rate")
-                look = {"size": 14, "anchor": "start", "small": 23}
-                look |= {"part": "rate"}
+                value_look: dict[str, Any] = {"size": 14, "anchor": "start", "small": 23, "part": "rate"}
                 for when in unmoved:
-                    self.text(left + 41, OPTIMIZER + 4, say(f["rate"]), **look, **when)
-                self.text(left + 41, OPTIMIZER + 4, say(f["moved"]["rate"]["rate"]), **look, **moved)
+                    self.text(left + 41, OPTIMIZER + 4, written(f["rate"]), **value_look, **when)
+                self.text(left + 41, OPTIMIZER + 4, written(f["moved"]["rate"]["rate"]), **value_look, **moved)
                 self.note(left + width - 7, OPTIMIZER + 52, "drag ↔", anchor="end", where=["live"], till=move)
-                self.note(left + 10, OPTIMIZER + 28, f"was {say(f['rate'])}", anchor="start", **moved)
+                self.note(left + 10, OPTIMIZER + 28, f"was {written(f['rate'])}", anchor="start", **moved)
         right = left + width
-        first = {"token": "weight", "now": [self.moment("predict", 0)]}
+        first: dict[str, Any] = {"token": "weight", "now": [self.moment("predict", 0)]}
         self.arrow((right, MODEL), (self.columns[0] + 8, MODEL), **first)
 
     def arrivals(self) -> None:
@@ -244,8 +247,8 @@ class _Scene(Pieces):
                 self.slope(left + 20, y + 7, f["g"][0], **when)
             else:
                 self.add("star", x=left + 20, y=y + 7, size=12, color=color, fill="paper", **when)
-            value = say(f["rate_grad"] if of == "rate" else f["g"][0][0])
-            look = {"text": value, "size": 14, "small": 21}
+            value = written(f["rate_grad"] if of == "rate" else f["g"][0][0])
+            look: dict[str, Any] = {"text": value, "size": 14, "small": 21}
             if of == "start" and not self.single:
                 look = {"text": self.length(0).replace(" = ", " "), "size": 11, "small": 14}
             self.text(left + 38, y + 7, color=color, anchor="start", none="None", **look, **when)
@@ -257,13 +260,13 @@ class _Scene(Pieces):
         self.box(2, top, 132, bottom - top, "ink", ghost=True, since=move, now=[move], behind=True)
         self.text(68, top + 11, "meta-optimizer", 11.5, bold=True, behind=True)
         self.text(68, top + 17, "meta-O", 0, bold=True, behind=True, where=["strip"], small=21)
-        self.note(68, top + 25, f"rate {say(self.f['meta_lr'])}", behind=True)
+        self.note(68, top + 25, f"rate {written(self.f['meta_lr'])}", behind=True)
         for of, color, up, away, token in (
             ("start", "loss", [(middle, BACK - 30), (middle, bottom + 1)],
              [(lane, top), (lane, MODEL), (left - 1, MODEL)], "weight"),
             ("rate", "star-edge", [(left, SHARES), (lane, SHARES), (lane, bottom + 1)],
              [(middle, top), (middle, OPTIMIZER + 64)], "star"),
         ):  # fmt: skip
-            when = {"ghost": True, "since": move, "now": [move], "of": of, "behind": True}
+            when: dict[str, Any] = {"ghost": True, "since": move, "now": [move], "of": of, "behind": True}
             self.arrow(*up, color=color, **when)
             self.arrow(*away, color="ink", token=token, **when)

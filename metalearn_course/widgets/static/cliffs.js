@@ -1,16 +1,8 @@
-const MEASURES = { sum: "mean loss over all steps", final: "loss after the last step" };
-
-const rateOf = (logRate) => String(Number((10 ** logRate).toPrecision(2)));
-
-// The value at a place between the ends, of values that are spread evenly.
-function valueAt(values, share) {
-  const place = share * (values.length - 1);
-  const i = Math.min(Math.floor(place), values.length - 2);
-  return values[i] + (values[i + 1] - values[i]) * (place - i);
-}
+import { inSteps, linear, minus, niceStep, path, rateOf, short, star, valueAt } from "./logic.js";
+import { canvas, draw, frame, html, listen, put, slider, unique } from "./kit.js";
 
 function render({ model, el }) {
-  const { lengths, ends, top, sigma, K } = model.get("frames");
+  const { lengths, ends, top, sigma, measures } = model.get("frames");
   const root = frame("Cliffs");
   const svg = canvas(760, 392, "The loss of a training against its rate, as it is and smoothed; beside it the gradients of five methods as arrows");
   const box = { left: 36, right: 440, top: 52, bottom: 320 };
@@ -48,7 +40,7 @@ function render({ model, el }) {
     draw(svg, "text", { x: x(decade), y: box.bottom + 24, text: rateOf(decade), class: "quiet", "text-anchor": "middle" });
   draw(svg, "text", { x: (box.left + box.right) / 2, y: box.bottom + 42, text: "rate α (log scale)", "text-anchor": "middle" });
   draw(svg, "path", { d: `M${box.left} ${box.top}V${box.bottom}H${box.right}`, fill: "none", class: "axis" });
-  const clip = `ml-clip-${Math.random().toString(36).slice(2, 8)}`;
+  const clip = unique("clip");
   const rect = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top };
   draw(draw(draw(svg, "defs"), "clipPath", { id: clip }), "rect", rect);
   const field = draw(svg, "g", { "clip-path": `url(#${clip})` });
@@ -69,8 +61,8 @@ function render({ model, el }) {
 
   const scrub = slider("steps T of the training", { min: 0, max: lengths.length - 1, step: 1, value: at });
   const rate = slider("rate α", { min: ends[0], max: ends[1], step: 0.01, value: logRate });
-  const group = `ml-measure-${Math.random().toString(36).slice(2, 8)}`;
-  const radios = Object.entries(MEASURES).map(([name, words]) => {
+  const group = unique("measure");
+  const radios = Object.entries(measures).map(([name, { choice }]) => {
     const input = html("input", { type: "radio", name: group, value: name });
     input.checked = name === measure;
     input.addEventListener("change", () => {
@@ -78,7 +70,7 @@ function render({ model, el }) {
       show();
       commit();
     });
-    return [name, input, html("label", { class: "ml-choice" }, input, words)];
+    return [name, input, html("label", { class: "ml-choice" }, input, choice)];
   });
   const status = html("p", { class: "ml-status", role: "status", "aria-live": "polite" });
   root.append(
@@ -102,7 +94,7 @@ function render({ model, el }) {
 
   function show() {
     const T = lengths[at];
-    title.textContent = T === 1 ? "Loss after 1 step" : measure === "mean" ? `Mean loss over the ${T} steps` : `Loss after ${T} steps`;
+    title.textContent = measures[measure].titles[at];
     const curves = model.get("frames")[measure];
     field.classList.toggle("ml-busy", !curves);
     for (const [name, line] of curves ? Object.entries(lines) : []) {
@@ -114,7 +106,7 @@ function render({ model, el }) {
     }
     put(ruler, { x1: x(logRate), x2: x(logRate) });
     mark.setAttribute("points", star(x(logRate), box.bottom, 10));
-    put(scrub.input, { "aria-valuetext": `${T} step${T === 1 ? "" : "s"}` });
+    put(scrub.input, { "aria-valuetext": inSteps(T) });
     scrub.input.value = at;
     scrub.value.textContent = T;
     put(rate.input, { "aria-valuetext": rateOf(logRate) });
@@ -132,34 +124,29 @@ function render({ model, el }) {
     const zero = across(0);
     const row = linear(0, arrows.estimates.length, side.top + 30, side.bottom + 10);
     field2.replaceChildren();
-    sideTitle.textContent = `Gradients at α = ${rateOf(arrows.log_rate)}, K = ${K}`;
+    sideTitle.textContent = arrows.title;
     draw(field2, "path", { d: `M${side.left} ${side.bottom}H${side.right}`, class: "axis" });
     draw(field2, "line", { x1: zero, x2: zero, y1: side.top, y2: side.bottom, stroke: "var(--ml-quiet)" });
     const there = across(arrows.slope);
     draw(field2, "line", { x1: there, x2: there, y1: side.top, y2: side.bottom, ...dashed });
     const step = niceStep(arrows.limit);
     for (const tick of [-3, -2, -1, 0, 1, 2, 3].map((k) => k * step).filter((value) => Math.abs(value) <= arrows.limit))
-      draw(field2, "text", { x: across(tick), y: side.bottom + 16, text: short(tick).replace("-", "−"), class: "quiet", "text-anchor": "middle" });
-    arrows.estimates.forEach(({ name, mean, half, said }, i) => {
+      draw(field2, "text", { x: across(tick), y: side.bottom + 16, text: minus(short(tick)), class: "quiet", "text-anchor": "middle" });
+    arrows.estimates.forEach(({ label, mean, half, end: value, screen, dashed: truncated }, i) => {
       const level = row(i);
-      const color = name.includes("ES") ? "var(--ml-learned)" : "var(--ml-weight)";
-      const cut = mean === null || Math.abs(mean) > arrows.limit;
-      const end = across(clamp(mean ?? 0, -arrows.limit, arrows.limit));
+      const end = across(value);
       const way = Math.sign(end - zero);
       const head = Math.min(9, Math.abs(end - zero));
-      const look = { stroke: color, "stroke-width": 2.6, ...(name.includes("truncated") && { "stroke-dasharray": "4 2.5" }) };
+      const look = { stroke: screen, "stroke-width": 2.6, ...(truncated && { "stroke-dasharray": "4 2.5" }) };
       draw(field2, "line", { x1: zero, x2: end - way * head, y1: level, y2: level, ...look });
-      draw(field2, "path", { d: `M${end} ${level}l${-way * head} ${-head * 0.6}v${head * 1.2}z`, fill: color });
+      draw(field2, "path", { d: `M${end} ${level}l${-way * head} ${-head * 0.6}v${head * 1.2}z`, fill: screen });
       if (half) {
         const [low, high] = [mean - half, mean + half].map(across);
         draw(field2, "path", { d: `M${low} ${level}H${high}M${low} ${level - 4}v8M${high} ${level - 4}v8`, fill: "none", ...raw, "stroke-width": 1.6 });
       }
-      draw(field2, "text", { x: side.left, y: level - 13, text: `${name}  ${said}${cut ? ", cut" : ""}`, class: "halo" });
+      draw(field2, "text", { x: side.left, y: level - 13, text: label, class: "halo" });
     });
-    const against = `Pointing the other way: ${arrows.astray.join(", ") || "none"}.`;
-    status.textContent =
-      `At α = ${rateOf(arrows.log_rate)} the ${title.textContent[0].toLowerCase()}${title.textContent.slice(1)} is ${short(arrows.loss)}, ` +
-      `smoothed ${short(arrows.smoothed)}, with a slope of ${arrows.slope_said}. ${against}`;
+    status.textContent = arrows.told;
   }
 
   scrub.input.addEventListener("input", () => {
@@ -176,12 +163,6 @@ function render({ model, el }) {
     [at, logRate, measure] = [model.get("at"), model.get("log_rate"), model.get("meta_loss")];
     show();
   });
-}
-
-// The smallest round number of which three at most fit between 0 and the limit.
-function niceStep(limit) {
-  const size = 10 ** Math.floor(Math.log10(limit / 3));
-  return [1, 2, 5, 10].map((digit) => digit * size).find((value) => 4 * value > limit);
 }
 
 export default { render };

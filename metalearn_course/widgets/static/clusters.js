@@ -1,18 +1,5 @@
-const SHAPES = ["circle", "square", "diamond", "down", "up"];
-const COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00", "#767676"];
-
-// A mark of the label's shape around 0: shape and color say the same.
-function mark(label, size) {
-  const s = size;
-  const d = {
-    circle: `M${-s} 0A${s} ${s} 0 1 0 ${s} 0A${s} ${s} 0 1 0 ${-s} 0Z`,
-    square: `M${-s} ${-s}H${s}V${s}H${-s}Z`,
-    diamond: `M0 ${-1.3 * s}L${1.1 * s} 0L0 ${1.3 * s}L${-1.1 * s} 0Z`,
-    down: `M${-1.1 * s} ${-s}H${1.1 * s}L0 ${1.1 * s}Z`,
-    up: `M${-1.1 * s} ${s}H${1.1 * s}L0 ${-1.1 * s}Z`,
-  };
-  return d[SHAPES[label % SHAPES.length]];
-}
+import { labelLook, linear, marker } from "./logic.js";
+import { button, canvas, draw, frame, html, slider, unique } from "./kit.js";
 
 function render({ model, el }) {
   const frames = model.get("frames");
@@ -24,7 +11,7 @@ function render({ model, el }) {
   const [left, right, top, bottom] = [20, 480, 20, 480];
   const x = linear(-reach, reach, left, right);
   const y = linear(-reach, reach, bottom, top);
-  const clip = `ml-clip-${Math.random().toString(36).slice(2, 8)}`;
+  const clip = unique("clip");
   draw(draw(draw(svg, "defs"), "clipPath", { id: clip }), "rect", { x: left, y: top, width: right - left, height: bottom - top });
   draw(svg, "rect", { x: left, y: top, width: right - left, height: bottom - top, fill: "none", class: "axis" });
   const field = draw(svg, "g", { "clip-path": `url(#${clip})` });
@@ -37,9 +24,9 @@ function render({ model, el }) {
   for (const kind of ["query", "support"])
     frames[0][`${kind}_y`].forEach((label, i) => {
       const group = draw(field, "g", { class: "ml-moving", tabindex: kind === "support" ? 0 : -1, role: "img" });
-      const color = COLORS[label % COLORS.length];
+      const { color, marker: shape } = labelLook(model.get("palette"), label);
       const ring = kind === "query" ? draw(group, "circle", { r: 11, fill: "none", stroke: "var(--ml-ink)", "stroke-width": 1.3 }) : null;
-      draw(group, "path", { d: mark(label, kind === "query" ? 4.5 : 6), fill: kind === "query" ? "var(--ml-paper)" : color, stroke: color, "stroke-width": 1.8 });
+      draw(group, "path", { d: marker(shape, kind === "query" ? 4.5 : 6), fill: kind === "query" ? "var(--ml-paper)" : color, stroke: color, "stroke-width": 1.8 });
       const name = `${kind === "query" ? "query" : "support example"} of class ${label}`;
       group.setAttribute("aria-label", name);
       const show = () => {
@@ -90,8 +77,7 @@ function render({ model, el }) {
     scrub.input.value = at;
     scrub.input.setAttribute("aria-valuetext", `step ${now.step}`);
     scrub.value.textContent = now.step;
-    const wrong = now.wrong.filter(Boolean).length;
-    status.textContent = `After ${now.step} training steps: ${Math.round(100 * now.accuracy)}% of ${now.wrong.length} queries right, ${wrong} ringed.`;
+    status.textContent = now.told;
   }
   scrub.input.addEventListener("input", () => {
     stop();

@@ -1,3 +1,6 @@
+import { clamp } from "./logic.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, unique } from "./kit.js";
+
 const SIZE = 280;
 const NUDGE = 1 / 40;
 
@@ -12,11 +15,11 @@ function render({ model, el }) {
 
   const guides = draw(svg, "g");
   for (const at of [SIZE / 3, (2 * SIZE) / 3]) {
-    draw(guides, "line", { x1: at, x2: at, y1: 0, y2: SIZE, stroke: "#eee" });
-    draw(guides, "line", { y1: at, y2: at, x1: 0, x2: SIZE, stroke: "#eee" });
+    draw(guides, "line", { x1: at, x2: at, y1: 0, y2: SIZE, class: "guide" });
+    draw(guides, "line", { y1: at, y2: at, x1: 0, x2: SIZE, class: "guide" });
   }
   const ink = draw(svg, "g");
-  const cursor = draw(svg, "circle", { r: 7, fill: "none", stroke: "#0072b2", "stroke-width": 2, visibility: "hidden" });
+  const cursor = draw(svg, "circle", { r: 7, fill: "none", stroke: "var(--ml-on-white-weight)", "stroke-width": 2, visibility: "hidden" });
 
   function paint() {
     ink.replaceChildren();
@@ -24,10 +27,10 @@ function render({ model, el }) {
     for (const stroke of strokes) {
       const points = stroke.map(([x, y]) => `${(x * SIZE).toFixed(1)},${(y * SIZE).toFixed(1)}`).join(" ");
       if (stroke.length > 1)
-        draw(ink, "polyline", { points, fill: "none", stroke: "#111", "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round" });
-      else draw(ink, "circle", { cx: stroke[0][0] * SIZE, cy: stroke[0][1] * SIZE, r: width / 2, fill: "#111" });
+        draw(ink, "polyline", { points, fill: "none", stroke: "black", "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round" });
+      else draw(ink, "circle", { cx: stroke[0][0] * SIZE, cy: stroke[0][1] * SIZE, r: width / 2, fill: "black" });
     }
-    put(cursor, { cx: pen[0] * SIZE, cy: pen[1] * SIZE, fill: down ? "#0072b2" : "none" });
+    put(cursor, { cx: pen[0] * SIZE, cy: pen[1] * SIZE, fill: down ? "var(--ml-on-white-weight)" : "none" });
     for (const node of [undo, clear, keep]) node.disabled = strokes.length === 0;
   }
   const at = (event) => place(svg, event).map((value) => clamp(value / SIZE, 0, 1));
@@ -72,7 +75,7 @@ function render({ model, el }) {
   const back = button("remove last", () => model.send({ type: "take back", symbol: model.get("chosen") }));
   const slots = html("div", { class: "ml-slots", role: "radiogroup", "aria-label": "symbol" });
   const status = html("p", { class: "ml-status", role: "status", "aria-live": "polite" });
-  const group = `ml-symbol-${Math.random().toString(36).slice(2, 8)}`;
+  const group = unique("symbol");
 
   function show() {
     const had = slots.contains(document.activeElement);

@@ -1,11 +1,5 @@
-const COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00", "#555555"];
-const DARK_INK = ["#E69F00", "#CC79A7", "#56B4E9"];
-
-function chip(label, size = "") {
-  const background = COLORS[label % COLORS.length];
-  const color = DARK_INK.includes(background) ? "#222" : "#fff";
-  return html("span", { class: `ml-chip ${size}`, style: `background:${background};color:${color}`, text: label });
-}
+import { labelLook } from "./logic.js";
+import { button, frame, html, listen } from "./kit.js";
 
 // Formula 3. What it adds to formula 2 is red; each term with red in it speaks of a part: L, S or B.
 const term = (part, label, inside, extra = "") =>
@@ -36,6 +30,10 @@ function render({ model, el }) {
   root.append(card, html("div", { class: "ml-row" }, again, status), formula, told);
   el.append(root);
 
+  function chip(label, size = "") {
+    const { color, ink } = labelLook(model.get("palette"), label);
+    return html("span", { class: `ml-chip ${size}`, style: `background:${color};color:${ink}`, text: label });
+  }
   let parts = {};
   const light = (part) => {
     for (const [name, nodes] of Object.entries(parts)) nodes.forEach((node) => node.classList.toggle("lit", name === part));

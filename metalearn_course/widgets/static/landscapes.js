@@ -1,56 +1,8 @@
-const TASKS = [
-  { name: "A", color: "#E69F00", d: "M0 -7.5L7 0L0 7.5L-7 0Z" },
-  { name: "B", color: "#CC79A7", d: "M0 -6.5L6.5 5.5H-6.5Z" },
-  { name: "C", color: "#222222", d: "M0 6.5L6.5 -5.5H-6.5Z" },
-  { name: "D", color: "#8C6D00", d: "M-2 -6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z" },
-  { name: "E", color: "#56B4E9", d: "M-6 -3L-3 -6L0 -3L3 -6L6 -3L3 0L6 3L3 6L0 3L-3 6L-6 3L-3 0Z" },
-];
-const POOLED = "#D55E00";
-const LEARNED = "#009E73";
-const [WHITE, BLUE] = [
-  [255, 255, 255],
-  [0, 114, 178],
-];
+import { between, clamp, linear, log, marker, nearest, pair, same, short, wholeTicks } from "./logic.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, slider, unique } from "./kit.js";
+
+const onWhite = (name) => `var(--ml-on-white-${name})`; // the maps are light in every theme
 const PATIENCE = 1500; // how long to wait for a kernel before the start moves to the grid
-
-const at2 = (w) => `(${w.map((v) => v.toFixed(2)).join(", ")})`;
-const same = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-3;
-
-// What Python computed on the grid, between its points.
-function between(frames, w) {
-  const { axis } = frames;
-  const [low, step] = [axis[0], axis[1] - axis[0]];
-  const [[i, u], [j, v]] = w.map((value) => {
-    const place = clamp((value - low) / step, 0, axis.length - 1);
-    const cell = Math.min(Math.floor(place), axis.length - 2);
-    return [cell, place - cell];
-  });
-  const mix = (of) => (1 - v) * ((1 - u) * of(j, i) + u * of(j, i + 1)) + v * ((1 - u) * of(j + 1, i) + u * of(j + 1, i + 1));
-  const gradients = frames.tasks.map((task) => [0, 1].map((k) => mix((row, column) => task.gradients[row][column][k])));
-  return {
-    at: w,
-    before: mix((row, column) => frames.before.loss[row][column]),
-    after: frames.after.map((map) => mix((row, column) => map.loss[row][column])),
-    adapted: frames.alphas.map((alpha) => gradients.map((gradient) => w.map((value, k) => value - alpha * gradient[k]))),
-  };
-}
-
-// A map as a small image, a pixel for each point of the grid.
-function shaded(losses, [low, high]) {
-  const size = losses.length;
-  const share = linear(Math.log(low), Math.log(high), 0, 1);
-  const sheet = put(document.createElement("canvas"), { width: size, height: size });
-  const pixels = new ImageData(size, size);
-  losses.forEach((row, j) =>
-    row.forEach((loss, i) => {
-      const part = loss === null ? 1 : loss > 0 ? clamp(share(Math.log(loss)), 0, 1) : 0;
-      const rgb = WHITE.map((white, k) => white + (BLUE[k] - white) * part);
-      pixels.data.set([...rgb, 255], 4 * ((size - 1 - j) * size + i));
-    }),
-  );
-  sheet.getContext("2d").putImageData(pixels, 0, 0);
-  return sheet.toDataURL();
-}
 
 function render({ model, el }) {
   const frames = model.get("frames");
@@ -65,7 +17,7 @@ function render({ model, el }) {
   let moving = false;
   let settling = null;
 
-  const clip = `ml-clip-${Math.random().toString(36).slice(2, 8)}`;
+  const clip = unique("clip");
   const defs = draw(svg, "defs");
   const views = ["before", "after"].map((name, k) => {
     const [left, right] = k === 0 ? [40, 370] : [418, 748];
@@ -79,16 +31,16 @@ function render({ model, el }) {
     });
     const lines = draw(field, "g");
     const line = (points) => `M${points.map(([w1, w2]) => `${x(w1).toFixed(1)} ${y(w2).toFixed(1)}`).join("L")}`;
-    frames.tasks.forEach((task, i) => {
-      const { color, d, name: letter } = TASKS[i];
+    frames.tasks.forEach((task) => {
+      const { color, name: letter } = task;
       for (const points of task.outline)
-        for (const look of [{ stroke: "#fff", "stroke-width": 4 }, { stroke: color, "stroke-width": 2 }])
+        for (const look of [{ stroke: "white", "stroke-width": 4 }, { stroke: color, "stroke-width": 2 }])
           draw(field, "path", { d: line(points), fill: "none", ...look });
       const [w1, w2] = task.lowest;
-      draw(field, "path", { d, fill: color, stroke: "#fff", "stroke-width": 1.4, transform: `translate(${x(w1)} ${y(w2)})` });
+      draw(field, "path", { d: marker(task.marker, 6), fill: color, stroke: "white", "stroke-width": 1.4, transform: `translate(${x(w1)} ${y(w2)})` });
       draw(field, "text", { x: x(w1), y: y(w2) + 22, text: letter, class: "on-map", "text-anchor": "middle" });
     });
-    for (const tick of ticks(low, high)) {
+    for (const tick of wholeTicks(low, high)) {
       draw(svg, "text", { x: x(tick), y: bottom + 15, text: tick, class: "quiet", "text-anchor": "middle" });
       if (k === 0) draw(svg, "text", { x: left - 6, y: y(tick) + 4, text: tick, class: "quiet", "text-anchor": "end" });
     }
@@ -96,14 +48,14 @@ function render({ model, el }) {
     if (k === 0) draw(svg, "text", { x: 2, y: (top + bottom) / 2 - 14, text: "w₂" });
     const value = (color) => draw(svg, "text", { class: "on-map number", style: color && `fill:${color}` });
     const marks = {
-      pooled: draw(svg, "rect", { x: -7, y: -7, width: 14, height: 14, fill: POOLED, ...EDGE }),
-      learned: draw(svg, "circle", { r: 6, fill: LEARNED, ...EDGE }),
+      pooled: draw(svg, "rect", { x: -7, y: -7, width: 14, height: 14, fill: onWhite("pooled"), ...EDGE }),
+      learned: draw(svg, "circle", { r: 6, fill: onWhite("learned"), ...EDGE }),
     };
-    const values = { pooled: value(POOLED), learned: value(LEARNED), here: value("") };
+    const values = { pooled: value(onWhite("pooled")), learned: value(onWhite("learned")), here: value("") };
     const handle = draw(svg, "g", { class: "ml-handle", tabindex: 0, role: "button" });
     draw(handle, "circle", { r: 17, fill: "transparent" });
-    draw(handle, "circle", { r: 10, fill: "none", stroke: "#fff", "stroke-width": 5 });
-    draw(handle, "circle", { r: 10, fill: "none", stroke: "#222", "stroke-width": 2.4 });
+    draw(handle, "circle", { r: 10, fill: "none", stroke: "white", "stroke-width": 5 });
+    draw(handle, "circle", { r: 10, fill: "none", stroke: onWhite("ink"), "stroke-width": 2.4 });
     const arrows = draw(svg, "g", { "pointer-events": "none" });
     const under = (event) => {
       const [px, py] = place(svg, event);
@@ -120,7 +72,7 @@ function render({ model, el }) {
       event.preventDefault();
       event.stopPropagation();
       moving = true;
-      moveTo(start.map((value, i) => value + nudge[i]));
+      moveTo(start.map((w, i) => w + nudge[i]));
     });
     handle.addEventListener("keyup", (event) => event.key.startsWith("Arrow") && commit());
     return { name, left, right, x, title, shades, lines, line, marks, values, handle, arrows };
@@ -155,7 +107,7 @@ function render({ model, el }) {
     clearTimeout(settling);
     settling = setTimeout(() => {
       if (moving || known(start)) return;
-      start = start.map((value) => axis.reduce((best, point) => (Math.abs(point - value) < Math.abs(best - value) ? point : best)));
+      start = nearest(axis, start);
       show();
     }, PATIENCE);
   }
@@ -165,9 +117,9 @@ function render({ model, el }) {
     for (const view of views) {
       const map = view.name === "before" ? frames.before : frames.after[at];
       view.title.textContent = view.name === "before" ? "mean loss before any step" : `mean loss after one step, α = ${alphas[at]}`;
-      view.shades.setAttribute("href", shaded(map.loss, frames.range));
+      view.shades.setAttribute("href", map.shades);
       view.lines.replaceChildren();
-      for (const points of map.lines) draw(view.lines, "path", { d: view.line(points), fill: "none", stroke: "#44586b", "stroke-width": 0.9 });
+      for (const points of map.lines) draw(view.lines, "path", { d: view.line(points), fill: "none", stroke: onWhite("contour"), "stroke-width": 0.9 });
       for (const [level, w1, w2] of map.labels)
         draw(view.lines, "text", { x: view.x(w1), y: y(w2) + 4, text: level, class: "on-map small", "text-anchor": "middle" });
     }
@@ -185,7 +137,7 @@ function render({ model, el }) {
         const [px, py] = [x(record.at[0]), y(record.at[1])];
         const mark = marks[who] ?? handle;
         mark.setAttribute("transform", `translate(${px.toFixed(1)} ${py.toFixed(1)})`);
-        const side = who === "here" ? (px > right - 60 ? -1 : 1) : who === "pooled" || record.at[0] > frames.pooled.at[0] ? 1 : -1;
+        const side = who === "here" ? (px > right - 60 ? -1 : 1) : who === "pooled" ? 1 : frames.sides[at];
         const down = who === "here" ? 24 : side > 0 ? -9 : 19;
         put(values[who], { x: px + 11 * side, y: py + down, "text-anchor": side > 0 ? "start" : "end", text: short(loss(record)) });
       }
@@ -194,11 +146,11 @@ function render({ model, el }) {
       handle.setAttribute("aria-label", `start at w1 ${short(start[0])}, w2 ${short(start[1])}, mean loss ${name} the step ${short(loss(here))}; arrow keys move it`);
       arrows.replaceChildren();
       if (name === "after")
-        here.adapted[at].forEach((w, i) => arrow(arrows, [x(start[0]), y(start[1])], [x(w[0]), y(w[1])], TASKS[i].color));
+        here.adapted[at].forEach((w, i) => arrow(arrows, [x(start[0]), y(start[1])], [x(w[0]), y(w[1])], frames.tasks[i].color));
     }
-    status.textContent = `From ${at2(start)} with α = ${alphas[at]}: mean loss ${short(here.before)} before the step, ${short(here.after[at])} after one step on each task.`;
+    status.textContent = `From ${pair(start)} with α = ${alphas[at]}: mean loss ${short(here.before)} before the step, ${short(here.after[at])} after one step on each task.`;
     const { pooled, learned } = records;
-    minima.textContent = `Lowest before: ${short(pooled.before)} at ${at2(pooled.at)}; from there one step leads to ${short(pooled.after[at])}. Lowest after: ${short(learned.after[at])}, from ${at2(learned.at)}, where it is ${short(learned.before)} before the step.`;
+    minima.textContent = `Lowest before: ${short(pooled.before)} at ${pair(pooled.at)}; from there one step leads to ${short(pooled.after[at])}. Lowest after: ${short(learned.after[at])}, from ${pair(learned.at)}, where it is ${short(learned.before)} before the step.`;
   }
 
   // Under the left map the shades, under the right one the marks.
@@ -206,10 +158,10 @@ function render({ model, el }) {
     const [left, right, y0] = [40, 370, 412];
     const along = log(...frames.range, left, right);
     const fade = draw(defs, "linearGradient", { id: `${clip}-fade` });
-    for (const [offset, color] of [[0, WHITE], [1, BLUE]]) draw(fade, "stop", { offset, "stop-color": `rgb(${color})` });
+    for (const [offset, color] of [[0, "white"], [1, onWhite("weight")]]) draw(fade, "stop", { offset, "stop-color": color });
     draw(svg, "rect", { x: left, y: y0, width: right - left, height: 12, fill: `url(#${clip}-fade)`, stroke: "var(--ml-line)" });
     for (const level of frames.levels) {
-      draw(svg, "line", { x1: along(level), x2: along(level), y1: y0, y2: y0 + 12, stroke: "#44586b" });
+      draw(svg, "line", { x1: along(level), x2: along(level), y1: y0, y2: y0 + 12, stroke: onWhite("contour") });
       draw(svg, "text", { x: along(level), y: y0 + 26, text: level, class: "quiet", "text-anchor": "middle" });
     }
     draw(svg, "text", { x: left, y: y0 + 44, text: "mean loss, a contour line at each of these", class: "quiet" });
@@ -217,9 +169,9 @@ function render({ model, el }) {
     const told = (k, words) => draw(svg, "text", { x: 448, y: row(k) + 4, text: words });
     draw(svg, "circle", { cx: 428, cy: row(0), r: 7, fill: "none", stroke: "var(--ml-ink)", "stroke-width": 2.2 });
     told(0, "the start: drag it; arrows show its steps");
-    draw(svg, "rect", { x: 422, y: row(1) - 6, width: 12, height: 12, fill: POOLED });
+    draw(svg, "rect", { x: 422, y: row(1) - 6, width: 12, height: 12, fill: onWhite("pooled") });
     told(1, "pooled start: lowest before any step");
-    draw(svg, "circle", { cx: 428, cy: row(2), r: 6, fill: LEARNED });
+    draw(svg, "circle", { cx: 428, cy: row(2), r: 6, fill: onWhite("learned") });
     told(2, "learned start: lowest after one step");
     draw(svg, "ellipse", { cx: 428, cy: row(3), rx: 8, ry: 5, fill: "none", stroke: "var(--ml-quiet)", "stroke-width": 2 });
     told(3, `outlines: where a task's own loss is ${frames.outline_loss}`);
@@ -248,7 +200,7 @@ function render({ model, el }) {
   };
 }
 
-const EDGE = { stroke: "#fff", "stroke-width": 1.6 };
+const EDGE = { stroke: "white", "stroke-width": 1.6 };
 
 // From a start to where a step leads; the head of a short arrow is small.
 function arrow(parent, [x0, y0], [x1, y1], color) {
@@ -258,16 +210,10 @@ function arrow(parent, [x0, y0], [x1, y1], color) {
   const [u, v] = [(x1 - x0) / length, (y1 - y0) / length];
   const [bx, by] = [x1 - head * u, y1 - head * v];
   const tip = `M${x1} ${y1}L${bx - 0.45 * head * v} ${by + 0.45 * head * u}L${bx + 0.45 * head * v} ${by - 0.45 * head * u}Z`;
-  for (const look of [{ stroke: "#fff", "stroke-width": 5.5, fill: "#fff" }, { stroke: color, "stroke-width": 2.4, fill: color }]) {
+  for (const look of [{ stroke: "white", "stroke-width": 5.5, fill: "white" }, { stroke: color, "stroke-width": 2.4, fill: color }]) {
     draw(parent, "path", { d: `M${x0} ${y0}L${bx} ${by}`, ...look });
-    draw(parent, "path", { d: tip, ...look, "stroke-width": look.fill === "#fff" ? 3 : 0 });
+    draw(parent, "path", { d: tip, ...look, "stroke-width": look.fill === "white" ? 3 : 0 });
   }
-}
-
-// Whole numbers along an axis, and fewer where there are many.
-function ticks(low, high) {
-  const every = Math.max(1, Math.ceil((high - low) / 8));
-  return [...Array(Math.floor(high) - Math.ceil(low) + 1).keys()].map((i) => i + Math.ceil(low)).filter((tick) => tick % every === 0);
 }
 
 export default { render };

@@ -1,5 +1,5 @@
-const CHIPS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00", "#555555"];
-const WRITES = "#d9820a";
+import { clamp, labelLook } from "./logic.js";
+import { canvas, draw, frame, html, put } from "./kit.js";
 
 function render({ model, el }) {
   const frames = model.get("frames");
@@ -22,20 +22,20 @@ function render({ model, el }) {
     draw(svg, "line", { x1: left, x2: left + wide * steps, y1: top + high * slot, y2: top + high * slot, class: "grid" });
 
   const columns = frames.labels.map((label, t) => {
+    const look = labelLook(model.get("palette"), label);
     const column = draw(svg, "g", { class: "ml-cell", tabindex: t === at ? 0 : -1, role: "button" });
     const box = draw(column, "rect", { x: x(t) - wide / 2, y: 2, width: wide, height: top + high * slots - 2, fill: "transparent", rx: 4 });
     draw(column, "image", { href: images[t], x: x(t) - 19, y: 8, width: 38, height: 38 });
-    draw(column, "circle", { cx: x(t), cy: 68, r: 11, fill: CHIPS[label % CHIPS.length] });
-    const dark = ["#E69F00", "#CC79A7", "#56B4E9"].includes(CHIPS[label % CHIPS.length]);
+    draw(column, "circle", { cx: x(t), cy: 68, r: 11, fill: look.color });
     const text = draw(column, "text", { x: x(t), y: 72, text: label, "text-anchor": "middle" });
-    text.style.fill = dark ? "#222" : "#fff";
+    text.style.fill = look.ink;
     draw(column, "text", { x: x(t), y: 99, text: frames.right[t] ? "✓" : `✗ ${frames.answers[t]}`, "text-anchor": "middle" });
     draw(column, "text", { x: x(t), y: top + high * slots + 16, text: t, class: "quiet", "text-anchor": "middle" });
     const reads = draw(column, "g");
     const writes = draw(column, "g");
     for (let slot = 0; slot < slots; slot++) {
       const [w, r] = [Math.sqrt(frames.writes[t][slot]) * 8, Math.sqrt(frames.reads[t][slot]) * 8];
-      if (w > 0.8) draw(writes, "rect", { x: x(t) - 11 - w, y: y(slot) - w, width: 2 * w, height: 2 * w, fill: WRITES });
+      if (w > 0.8) draw(writes, "rect", { x: x(t) - 11 - w, y: y(slot) - w, width: 2 * w, height: 2 * w, fill: "var(--ml-write)" });
       if (r > 0.8) draw(reads, "circle", { cx: x(t) + 11, cy: y(slot), r, fill: "var(--ml-weight)" });
     }
     column.addEventListener("click", () => go(t));
@@ -61,7 +61,7 @@ function render({ model, el }) {
     put(row, { y: top + high * slot });
     columns.forEach(({ column, box, reads, writes }, i) => {
       column.setAttribute("tabindex", i === t ? 0 : -1);
-      box.setAttribute("stroke", i === t ? "var(--ml-weight)" : i === writer ? WRITES : "none");
+      box.setAttribute("stroke", i === t ? "var(--ml-weight)" : i === writer ? "var(--ml-write)" : "none");
       box.setAttribute("stroke-width", 2);
       reads.classList.toggle("ml-unlit", i !== t);
       writes.classList.toggle("ml-unlit", i !== writer);

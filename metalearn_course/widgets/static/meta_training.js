@@ -1,19 +1,11 @@
+import { canMove, clamp, say, shifted, star, stateOf, valueOfPart } from "./logic.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, slider, unique } from "./kit.js";
+
 const [PAUSE, LONGER] = [1300, 2100];
 const CROSSING = 600; // how long a token is on its way, in milliseconds
-const INWARD = ["ready", "predict", "measure", "update", "query"];
 
 const ink = (color) => `var(--ml-${color})`;
 const mixed = (heat) => `color-mix(in srgb, var(--ml-loss) ${Math.round(100 * heat)}%, var(--ml-paper))`;
-
-// How an element is to be seen at a moment; the same rules as in figures/meta_pieces.py.
-function stateOf(element, moment, words) {
-  const reached = moment >= (element.since ?? 0);
-  const fits = (element.where ?? []).every((word) => words.has(word)) && moment < (element.till ?? Infinity);
-  const cut = Boolean(element.behind) && words.has("detached");
-  const dim = cut || element.of === (words.has("start") ? "rate" : "start");
-  const now = (element.now ?? []).includes(moment) && !dim;
-  return { shown: fits && (reached || Boolean(element.ghost)), reached, now, dim, cut };
-}
 
 const SHAPES = {
   ground: (g, e) => draw(g, "rect", { x: e.x, y: e.y, width: e.width, height: e.height, rx: 10, class: "mt-ground" }),
@@ -49,7 +41,7 @@ function render({ model, el }) {
   const title = "Meta-forward: training steps in a row, then the meta-loss. Meta-backward: the gradient on its way back through them";
   const svg = canvas(frames.scene.width, frames.scene.height, title);
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const tip = `ml-tip-${Math.random().toString(36).slice(2, 8)}`;
+  const tip = unique("tip");
   const marker = draw(draw(svg, "defs"), "marker", { id: tip, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7.5, markerHeight: 7.5, markerUnits: "userSpaceOnUse", orient: "auto" });
   draw(marker, "path", { d: "M0 0L8 4L0 8z", fill: "context-stroke" });
   const scene = draw(svg, "g", { "aria-hidden": true });
@@ -97,8 +89,6 @@ function render({ model, el }) {
   );
   el.append(root);
 
-  const words = () => new Set([target, detached ? "detached" : "attached", "live"]);
-
   function build() {
     scene.replaceChildren();
     handles.replaceChildren();
@@ -115,13 +105,13 @@ function render({ model, el }) {
 
   function show(next, moving = false) {
     moment = clamp(next, 0, frames.moments.length - 1);
-    const here = words();
+    const choice = `${target} ${detached ? "detached" : "attached"}`;
     const travel = moving && !calm;
     clearTokens();
-    for (const { element, node } of drawn) {
-      const { shown, reached, now, dim, cut: behind } = stateOf(element, moment, here);
+    drawn.forEach(({ element, node }, i) => {
+      const { shown, reached, now, dim, cut: behind } = stateOf(frames.states, choice, i, moment);
       node.style.display = shown ? "" : "none";
-      if (!shown) continue;
+      if (!shown) return;
       const told = element.kind === "text" && behind && "none" in element;
       node.style.setProperty("--c", ink(behind ? "quiet" : element.color));
       node.style.opacity = told ? 1 : !reached ? 0.36 : dim ? 0.5 : 1;
@@ -131,7 +121,7 @@ function render({ model, el }) {
       if (node.dataset.part) announce(node, displayed(element.part));
       if (element.kind === "text") node.textContent = told ? element.none : valueOf(element);
       if (travel && now && element.token) send(node, element.token);
-    }
+    });
     const { kind, label: name, words: said } = frames.moments[moment];
     status.textContent = said[detached ? "detached" : target];
     scrub.input.value = moment;
@@ -139,8 +129,7 @@ function render({ model, el }) {
     scrub.value.textContent = name;
     back.disabled = moment === 0;
     step.disabled = moment === frames.moments.length - 1;
-    const moved = target === "rate" ? frames.moved.rate.rate : frames.moved.start.theta.every((v) => v !== null);
-    again.disabled = kind !== "meta-update" || detached || moved === null || moved === false;
+    again.disabled = kind !== "meta-update" || detached || !canMove(frames, target);
   }
 
   // Tokens: what travels along the arrows of this moment.
@@ -168,7 +157,7 @@ function render({ model, el }) {
     const beat = () => {
       show(moment + 1, true);
       if (moment === frames.moments.length - 1) return stop();
-      timer = setTimeout(beat, INWARD.includes(frames.moments[moment].kind) ? PAUSE : LONGER);
+      timer = setTimeout(beat, frames.moments[moment].forward ? PAUSE : LONGER);
     };
     timer = setTimeout(beat, 300);
   }
@@ -189,18 +178,12 @@ function render({ model, el }) {
   }
 
   // The star, and each square of the start, can be dragged sideways or moved with the arrow keys.
-  function read(part) {
-    return part === "rate" ? frames.rate : frames.theta[0][Number(part.split(" ")[1])];
-  }
+  const read = (part) => valueOfPart(frames, part, false);
   // What the picture shows: at the last moment, the value that the meta-optimizer moved.
-  function displayed(part) {
-    const moved = frames.moments[moment].kind === "meta-update" && !detached && part.startsWith(target);
-    if (!moved) return read(part);
-    return (part === "rate" ? frames.moved.rate.rate : frames.moved.start.theta[Number(part.split(" ")[1])]) ?? read(part);
-  }
-  const announce = (node, value) => put(node, { "aria-valuenow": value, "aria-valuetext": `${node.getAttribute("aria-label")} ${short(value)}` });
+  const displayed = (part) => valueOfPart(frames, part, frames.moments[moment].kind === "meta-update" && !detached && part.startsWith(target));
+  const announce = (node, value) => put(node, { "aria-valuenow": value, "aria-valuetext": `${node.getAttribute("aria-label")} ${say(value)}` });
   function valueOf(element) {
-    return wanted && element.part === wanted.part ? short(wanted.value).replace("-", "−") : element.text;
+    return wanted && element.part === wanted.part ? say(wanted.value) : element.text;
   }
   function want(part, value) {
     wanted = { part, value: Number(value.toPrecision(3)) };
@@ -222,8 +205,6 @@ function render({ model, el }) {
     else model.set("start", frames.theta[0].map((value, i) => (wanted.part === `start ${i}` ? wanted.value : value)));
     model.save_changes();
   }
-  // `by` pixels, or a tenth of them per key press, to the right: the rate by a factor, a weight by an amount.
-  const shifted = (part, from, by) => (part === "rate" && from > 0 ? from * Math.exp(by / 70) : from + by * 0.01 * Math.max(1, Math.abs(read(part))));
   function grip(node, part) {
     const name = part === "rate" ? "the star: the rate" : `the square: the start${frames.theta[0].length > 1 ? `, weight ${Number(part.split(" ")[1]) + 1}` : ""}`;
     node.classList.add("ml-handle");
@@ -231,7 +212,7 @@ function render({ model, el }) {
     let from = null;
     follow(node, {
       start: (event) => (from = [place(svg, event)[0], displayed(part)]),
-      move: (event) => want(part, shifted(part, from[1], place(svg, event)[0] - from[0])),
+      move: (event) => want(part, shifted(part, from[1], place(svg, event)[0] - from[0], read(part))),
       end: commit,
     });
     node.addEventListener("keydown", (event) => {
@@ -239,7 +220,7 @@ function render({ model, el }) {
       if (!by) return;
       event.preventDefault();
       event.stopPropagation();
-      want(part, shifted(part, wanted?.part === part ? wanted.value : displayed(part), by));
+      want(part, shifted(part, wanted?.part === part ? wanted.value : displayed(part), by, read(part)));
     });
     node.addEventListener("keyup", () => {
       clearTimeout(settling);
@@ -263,7 +244,7 @@ function render({ model, el }) {
     if (held) handles.querySelector(`[data-part="${held}"]`)?.focus({ preventScroll: true });
   });
   function tell() {
-    const losses = model.get("history").map(short);
+    const losses = model.get("history").map(say);
     history.textContent = losses.length > 1 ? `Meta-loss, run after run: ${losses.join(", ")}.` : "";
   }
   radios[target].input.checked = true;

@@ -1,21 +1,8 @@
-// A rule's color as Python chose it, in a shade that every theme shows.
-const SHADES = {
-  "#0072B2": "var(--ml-weight)", "#D55E00": "var(--ml-loss)", "#009E73": "var(--ml-learned)",
-  "#CC79A7": "var(--ml-star-edge)", "#E69F00": "var(--ml-query)", "#222222": "var(--ml-ink)",
-};
-const MARKS = {
-  o: (s) => `M${-s} 0A${s} ${s} 0 1 0 ${s} 0A${s} ${s} 0 1 0 ${-s} 0Z`,
-  s: (s) => `M${-s} ${-s}H${s}V${s}H${-s}Z`,
-  "^": (s) => `M${-1.1 * s} ${s}H${1.1 * s}L0 ${-1.1 * s}Z`,
-  v: (s) => `M${-1.1 * s} ${-s}H${1.1 * s}L0 ${1.1 * s}Z`,
-  D: (s) => `M0 ${-1.3 * s}L${1.3 * s} 0L0 ${1.3 * s}L${-1.3 * s} 0Z`,
-};
+import { clamp, linear, log, logTicks, marker, minus, path, short, signed, stepTicks } from "./logic.js";
+import { canvas, draw, frame, html, listen, put, slider, unique } from "./kit.js";
 
-const minus = (text) => String(text).replaceAll("-", "−");
-const signed = (value) => minus(value && Math.abs(value) < 1e-3 ? value.toExponential(2) : short(value));
-const shade = (line) => SHADES[line.color] ?? line.color;
-const stroke = (line) => ({ stroke: shade(line), "stroke-width": 2.2, "stroke-dasharray": line.dash.map((part) => 2 * part).join(" ") });
-const mark = (parent, line, size, attributes = {}) => draw(parent, "path", { d: (MARKS[line.marker] ?? MARKS.o)(size), fill: shade(line), ...attributes });
+const stroke = (line) => ({ stroke: line.screen, "stroke-width": 2.2, "stroke-dasharray": line.dash.map((part) => 2 * part).join(" ") });
+const mark = (parent, line, size, attributes = {}) => draw(parent, "path", { d: marker(line.marker, size), fill: line.screen, ...attributes });
 const moved = (node, x, y) => put(node, { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, visibility: "visible" });
 
 function render({ model, el }) {
@@ -32,7 +19,7 @@ function render({ model, el }) {
   let at = model.get("at");
 
   const defs = draw(svg, "defs");
-  const clip = `ml-clip-${Math.random().toString(36).slice(2, 8)}`;
+  const clip = unique("clip");
   const inside = ({ left, right, top, bottom }, name) => {
     draw(draw(defs, "clipPath", { id: `${clip}-${name}` }), "rect", { x: left, y: top, width: right - left, height: bottom - top });
     return draw(svg, "g", { "clip-path": `url(#${clip}-${name})` });
@@ -69,21 +56,19 @@ function render({ model, el }) {
     draw(svg, "line", { x1: side.left, x2: side.right, y1: up(tick), y2: up(tick), class: "grid" });
     draw(svg, "text", { x: side.left - 7, y: up(tick) + 4, text: tick, class: "quiet", "text-anchor": "end" });
   }
-  const every = Math.ceil(last / 50) * 10;
-  const stepTicks = frames.log ? logTicks(1, last) : [...Array(Math.floor(last / every) + 1).keys()].map((i) => i * every);
-  for (const tick of stepTicks) draw(svg, "text", { x: across(tick), y: side.bottom + 17, text: tick, class: "quiet", "text-anchor": "middle" });
+  for (const tick of frames.log ? logTicks(1, last) : stepTicks(last)) draw(svg, "text", { x: across(tick), y: side.bottom + 17, text: tick, class: "quiet", "text-anchor": "middle" });
   below(side, frames.log ? "step (log)" : "step");
   axes(side);
   const losses = inside(side, "losses");
   for (const line of curves) {
     const known = line.mean.map((value, i) => (value === null ? -1 : i)).filter((i) => i >= 0);
     const edge = (part) => known.map((i) => `${across(line.steps[i]).toFixed(1)} ${up(clamp(line[part][i], low / 10, 10 * high)).toFixed(1)}`);
-    if (known.length) draw(losses, "path", { d: `M${[...edge("high"), ...edge("low").reverse()].join("L")}Z`, fill: shade(line), opacity: 0.15 });
+    if (known.length) draw(losses, "path", { d: `M${[...edge("high"), ...edge("low").reverse()].join("L")}Z`, fill: line.screen, opacity: 0.15 });
     draw(losses, "path", { d: path(line.steps, line.mean, across, up, low / 10, 10 * high), fill: "none", "stroke-linejoin": "round", ...stroke(line) });
     if (!line.diverged) continue;
     const end = known.at(-1) ?? 0;
     const [px, py] = [across(line.steps[end]), up(Math.min(line.mean[end] ?? high, high / 1.3))];
-    draw(svg, "path", { d: "M-5 -5L5 5M-5 5L5 -5", stroke: shade(line), "stroke-width": 3, transform: `translate(${px} ${py})` });
+    draw(svg, "path", { d: "M-5 -5L5 5M-5 5L5 -5", stroke: line.screen, "stroke-width": 3, transform: `translate(${px} ${py})` });
     const late = px > (side.left + side.right) / 2;
     draw(svg, "text", { x: px + (late ? -9 : 9), y: py + 4, text: "diverged", class: "halo", "text-anchor": late ? "end" : "start" });
   }

@@ -1,20 +1,7 @@
-const BLUE = [0, 114, 178];
-const WHITE = [255, 255, 255];
-const ORANGE = [224, 138, 0];
-const REMEMBERED = 4;
+import { clamp, linear, log, logTicks, onLogScale, path, powersOfTen, short, star, stepTicks } from "./logic.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, slider, unique } from "./kit.js";
 
-function byValue(value, scale) {
-  if (value === null) return "#333333";
-  const share = clamp(value / scale, -1, 1);
-  const end = share < 0 ? BLUE : ORANGE;
-  return `rgb(${WHITE.map((white, i) => Math.round(white + (end[i] - white) * Math.abs(share))).join(" ")})`;
-}
-
-// What the run came to, in a word.
-function verdict(frames) {
-  if (frames.diverged) return "it explodes";
-  return frames.loss.at(-1) > 0.8 * frames.loss[0] ? "it crawls" : "it learns";
-}
+const REMEMBERED = 4; // runs before this one
 
 function render({ model, el }) {
   const root = frame("Training cycle");
@@ -30,7 +17,7 @@ function render({ model, el }) {
 
   // The cycle: batch, M, L, O and three arrows.
   const defs = draw(svg, "defs");
-  const tip = `ml-tip-${Math.random().toString(36).slice(2, 8)}`;
+  const tip = unique("tip");
   const marker = draw(defs, "marker", { id: tip, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 5, markerHeight: 5, orient: "auto-start-reverse" });
   draw(marker, "path", { d: "M0 0L8 4L0 8z", fill: "context-stroke" });
   for (const k of [8, 4, 0]) draw(svg, "rect", { x: 6 + k, y: 66 - k, width: 24, height: 31, class: "box", stroke: "var(--ml-quiet)" });
@@ -46,7 +33,7 @@ function render({ model, el }) {
     draw(svg, "text", { x, y, text: word, "text-anchor": anchor }),
   ];
   arrow("M42 80H70", "", 0, 0, "middle");
-  box(74, 34, 104, 104, "M", `model, ${frames.weights[0].length} of ${frames.weight_count} weights`, "var(--ml-weight)");
+  box(74, 34, 104, 104, "M", `model, ${frames.fills[0].length} of ${frames.weight_count} weights`, "var(--ml-weight)");
   box(268, 46, 92, 80, "L", "loss", "var(--ml-loss)");
   box(74, 226, 286, 76, "O", "optimizer", "var(--ml-star-edge)");
   const arrows = [
@@ -55,14 +42,14 @@ function render({ model, el }) {
     arrow("M164 221V145", "update", 156, 184, "end"),
   ];
   const loss = draw(svg, "text", { x: 314, y: 92, "text-anchor": "middle", style: "fill:var(--ml-loss);font-size:16px" });
-  const squares = frames.weights[0].map((_, i) =>
-    draw(svg, "rect", { x: 83 + 22 * (i % 4), y: 43 + 22 * Math.floor(i / 4), width: 19, height: 19, stroke: "#0072b2" }),
+  const squares = frames.fills[0].map((_, i) =>
+    draw(svg, "rect", { x: 83 + 22 * (i % 4), y: 43 + 22 * Math.floor(i / 4), width: 19, height: 19, stroke: "var(--ml-on-white-weight)" }),
   );
 
   // The star on its track.
   const along = log(lowest, highest, 98, 336);
   draw(svg, "line", { x1: 98, x2: 336, y1: 262, y2: 262, stroke: "var(--ml-line)", "stroke-width": 3, "stroke-linecap": "round" });
-  for (const tick of logTicks(lowest, highest).filter((t) => Number.isInteger(Math.round(Math.log10(t) * 1e6) / 1e6)))
+  for (const tick of powersOfTen(lowest, highest))
     draw(svg, "text", { x: along(tick), y: 294, class: "quiet", "text-anchor": "middle", text: tick });
   const handle = draw(svg, "polygon", {
     class: "ml-handle", fill: "var(--ml-star)", stroke: "var(--ml-star-edge)", "stroke-width": 1.5, tabindex: 0, role: "slider",
@@ -103,8 +90,7 @@ function render({ model, el }) {
       draw(inside, "text", { x: chart.left - 6, y: y(tick) + 4, text: tick, class: "quiet", "text-anchor": "end" });
     }
     draw(inside, "path", { d: `M${chart.left} ${chart.top}V${chart.bottom}H${chart.right}`, fill: "none", class: "axis" });
-    const every = Math.ceil(frames.loss.length / 50) * 10;
-    for (let i = 0; i < frames.loss.length; i += every)
+    for (const i of stepTicks(frames.loss.length - 1))
       draw(inside, "text", { x: x(i), y: chart.bottom + 16, text: i, class: "quiet", "text-anchor": "middle" });
     const curve = (values, attributes) =>
       draw(inside, "path", { d: path([...values.keys()], values, x, y, low, high), fill: "none", "stroke-linejoin": "round", ...attributes });
@@ -135,7 +121,7 @@ function render({ model, el }) {
 
   function show(next) {
     step = next;
-    frames.weights[step].forEach((value, i) => squares[i].setAttribute("fill", byValue(value, frames.scale)));
+    frames.fills[step].forEach((color, i) => squares[i].setAttribute("fill", color));
     loss.textContent = short(frames.loss[step]);
     loss.style.fontSize = loss.textContent.length > 6 ? "12px" : "16px";
     batch.textContent = `batch ${step + 1}`;
@@ -199,7 +185,7 @@ function render({ model, el }) {
     model.save_changes();
   }
 
-  follow(handle, { move: (event) => choose(lowest * (highest / lowest) ** ((place(svg, event)[0] - 98) / 238)), end: commit });
+  follow(handle, { move: (event) => choose(onLogScale(lowest, highest, (place(svg, event)[0] - 98) / 238)), end: commit });
   handle.addEventListener("keydown", (event) => {
     const factor = { ArrowRight: 1.25, ArrowUp: 1.25, ArrowLeft: 0.8, ArrowDown: 0.8, PageUp: 3, PageDown: 1 / 3 }[event.key];
     const end = { Home: lowest, End: highest }[event.key];
@@ -212,7 +198,7 @@ function render({ model, el }) {
     clearTimeout(settling);
     settling = setTimeout(commit, 400);
   });
-  rateSlider.input.addEventListener("input", () => choose(lowest * (highest / lowest) ** (rateSlider.input.value / 1000)));
+  rateSlider.input.addEventListener("input", () => choose(onLogScale(lowest, highest, rateSlider.input.value / 1000)));
   rateSlider.input.addEventListener("change", () => {
     clearTimeout(settling);
     settling = setTimeout(commit, 250);
@@ -230,7 +216,7 @@ function render({ model, el }) {
   });
   function tell() {
     const last = frames.loss.at(-1);
-    status.textContent = `Rate ${short(rate)}: ${verdict(frames)}. Loss ${short(frames.loss[0])} at the start, ${short(last)} after ${frames.loss.length - 1} steps.`;
+    status.textContent = `Rate ${short(rate)}: ${frames.verdict}. Loss ${short(frames.loss[0])} at the start, ${short(last)} after ${frames.loss.length - 1} steps.`;
   }
   placeStar();
   show(step);

@@ -1,3 +1,6 @@
+import { clamp, inSteps, linear, log, logTicks, path, short } from "./logic.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, slider, unique } from "./kit.js";
+
 const REACH = 5.6;
 
 function render({ model, el }) {
@@ -5,17 +8,19 @@ function render({ model, el }) {
   const svg = canvas(760, 440, "Five points on a faint bundle of sine waves; two curves that learn from the points; their errors below");
   const box = { left: 44, right: 748, top: 34, bottom: 290 };
   const low = { left: 44, right: 748, top: 330, bottom: 408 };
-  const x = linear(-5, 5, box.left, box.right);
+  const xs = model.get("frames").x;
+  const [west, east] = [xs[0], xs.at(-1)];
+  const x = linear(west, east, box.left, box.right);
   const y = linear(-REACH, REACH, box.bottom, box.top);
   const styles = {
-    pooled: { stroke: "var(--ml-loss)", "stroke-width": 2.6 },
+    pooled: { stroke: "var(--ml-pooled)", "stroke-width": 2.6 },
     learned: { stroke: "var(--ml-learned)", "stroke-width": 2.6, "stroke-dasharray": "9 4" },
   };
   let points = model.get("points");
   let at = model.get("at");
 
   const defs = draw(svg, "defs");
-  const clip = `ml-clip-${Math.random().toString(36).slice(2, 8)}`;
+  const clip = unique("clip");
   draw(draw(defs, "clipPath", { id: clip }), "rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top });
   for (const tick of [-4, -2, 0, 2, 4]) {
     draw(svg, "line", { x1: box.left, x2: box.right, y1: y(tick), y2: y(tick), class: "grid" });
@@ -25,8 +30,8 @@ function render({ model, el }) {
   draw(svg, "path", { d: `M${box.left} ${box.top}V${box.bottom}H${box.right}`, fill: "none", class: "axis" });
   const field = draw(svg, "g", { "clip-path": `url(#${clip})` });
   for (const wave of model.get("bundle")) {
-    const xs = wave.map((_, i) => -5 + (10 * i) / (wave.length - 1));
-    draw(field, "path", { d: path(xs, wave, x, y, -9, 9), fill: "none", stroke: "var(--ml-line)", "stroke-width": 0.8, opacity: 0.4 });
+    const across = linear(0, wave.length - 1, west, east);
+    draw(field, "path", { d: path([...wave.keys()].map(across), wave, x, y, -9, 9), fill: "none", stroke: "var(--ml-line)", "stroke-width": 0.8, opacity: 0.4 });
   }
   const truth = draw(field, "path", { fill: "none", stroke: "var(--ml-ink)", "stroke-width": 1.4, "stroke-dasharray": "4 4" });
   const curves = {};
@@ -52,7 +57,7 @@ function render({ model, el }) {
     follow(dot, {
       move: (event) => {
         const [px, py] = place(svg, event);
-        moveTo(i, linear(box.left, box.right, -5, 5)(px), linear(box.bottom, box.top, -REACH, REACH)(py));
+        moveTo(i, linear(box.left, box.right, west, east)(px), linear(box.bottom, box.top, -REACH, REACH)(py));
       },
       end: commit,
     });
@@ -78,7 +83,7 @@ function render({ model, el }) {
   el.append(root);
 
   function moveTo(i, px, py) {
-    points = points.map((point, j) => (j === i ? [clamp(px, -5, 5), clamp(py, -REACH, REACH)].map((v) => Number(v.toFixed(2))) : point));
+    points = points.map((point, j) => (j === i ? [clamp(px, west, east), clamp(py, -REACH, REACH)].map((v) => Number(v.toFixed(2))) : point));
     dotsAt();
     busy(true);
   }
@@ -101,13 +106,13 @@ function render({ model, el }) {
     truth.setAttribute("d", frames.truth ? path(frames.x, frames.truth, x, y, -9, 9) : "");
     for (const name of ["pooled", "learned"]) curves[name].setAttribute("d", path(frames.x, frames[name].curves[at], x, y, -99, 99));
     scrub.input.value = at;
-    scrub.input.setAttribute("aria-valuetext", `${steps[at]} steps`);
+    scrub.input.setAttribute("aria-valuetext", inSteps(steps[at]));
     scrub.value.textContent = steps[at];
     errorsBelow(frames);
     const both = ["pooled", "learned"].map((name) => `${name} start ${short(frames[name].error?.[at] ?? null)}`);
     status.textContent = frames.truth
-      ? `After ${steps[at]} step${steps[at] === 1 ? "" : "s"}, mean squared error against the whole wave: ${both.join(", ")}.`
-      : `After ${steps[at]} step${steps[at] === 1 ? "" : "s"}. Your points lie on no known wave, so there is no error to show; “new wave” brings one.`;
+      ? `After ${inSteps(steps[at])}, mean squared error against the whole wave: ${both.join(", ")}.`
+      : `After ${inSteps(steps[at])}. Your points lie on no known wave, so there is no error to show; “new wave” brings one.`;
   }
   function errorsBelow(frames) {
     errors.replaceChildren();

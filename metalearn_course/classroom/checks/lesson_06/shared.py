@@ -1,14 +1,11 @@
 """What several checks of lesson 06 work with."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, tensor
 
-from metalearn_course.classroom.checks import show
+from metalearn_course.classroom.values import describe
 from metalearn_course.tasks.task import Examples
 from metalearn_course.update_rules import Params, UpdateRule
 
@@ -36,33 +33,24 @@ BENT_BATCHES = [
 
 
 class Watched:
-    """An update rule that remembers the gradients and losses it was handed."""
+    """An update rule that remembers the losses it was handed, and says what it cannot use."""
 
     def __init__(self, rule: UpdateRule) -> None:
         self.__dict__.update(vars(rule))
         self.rule = rule
-        self.grads: list[Any] = []
         self.losses: list[Any] = []
 
     def init(self, params: Params) -> Any:
         return self.rule.init(params)
 
     def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
-        self.grads.append(grads)
         self.losses.append(loss)
         if isinstance(grads, Tensor):
-            raise TypeError("`grads` is a tensor; expected a dict like `params`")
+            raise TypeError(f"`grads` is a tensor and `loss` {describe(loss)}; expected a dict like `params` first")
+        if isinstance(grads, dict) and any(g is None for g in grads.values()):
+            raise TypeError("a gradient is None")
         return self.rule.update(params, grads, state, loss)
 
 
 def missing_slope(gradient: Tensor | None) -> bool:
     return gradient is None or not gradient.any()
-
-
-def told_slope(gradient: Tensor | None) -> str:
-    return "None" if gradient is None else show(gradient)
-
-
-def by_differences(function: Callable[[float], Tensor], at: float, nudge: float = 1e-5) -> Tensor:
-    """The slope of a function of one number, by finite differences in float64."""
-    return (function(at + nudge) - function(at - nudge)) / (2 * nudge)

@@ -1,8 +1,4 @@
-"""Lesson 07's picture against its closed form: for bowls a step, the loss after it and both minima are linear algebra.
-
-With curvature A and bottom c, one step leads to w - alpha A (w - c), and the loss there is again a bowl around c, of
-curvature (I - alpha A) A (I - alpha A). The minimum of a mean of bowls solves (sum of A) w = sum of A c.
-"""
+"""Lesson 07's numbers against their closed form: for bowls a step and both minima are linear algebra (bowls.py)."""
 
 from __future__ import annotations
 
@@ -14,11 +10,11 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from metalearn_course import figures
-from metalearn_course.figures.landscape import Bowl, from_start, nearest
+from metalearn_course.studies.landscapes import Bowl, from_start, landscape_frames, nearest, three_bowls
+from tests.helpers.bowls import after_step, lowest_of, mean_of
 
 ALPHAS = (0.0, 0.1, 0.3, 0.6)
-LOSS, _ = figures.three_bowls()
+LOSS, _ = three_bowls()
 
 
 def tilted_bowls(seed: int = 0) -> list[Bowl]:
@@ -31,20 +27,6 @@ def tilted_bowls(seed: int = 0) -> list[Bowl]:
     ]
 
 
-def after_step(tasks: list[Bowl], alpha: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The bowls that one step makes of the tasks: curvature and bottom of each."""
-    pairs = [(task.curvature.double().numpy(), task.bottom.double().numpy()) for task in tasks]
-    return [((eye - alpha * a) @ a @ (eye - alpha * a), c) for a, c in pairs for eye in (np.eye(2),)]
-
-
-def mean_of(bowls: list[tuple[np.ndarray, np.ndarray]], w: np.ndarray) -> float:
-    return float(np.mean([0.5 * (w - c) @ a @ (w - c) for a, c in bowls]))
-
-
-def lowest_of(bowls: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    return np.linalg.solve(sum(a for a, _ in bowls), sum(a @ c for a, c in bowls))
-
-
 @pytest.fixture(scope="module")
 def tasks() -> list[Bowl]:
     return tilted_bowls()
@@ -52,7 +34,7 @@ def tasks() -> list[Bowl]:
 
 @pytest.fixture(scope="module")
 def frames(tasks: list[Bowl]) -> dict:
-    return figures.landscape_frames(LOSS, tasks, ALPHAS, points=13)
+    return landscape_frames(LOSS, tasks, ALPHAS, points=13)
 
 
 def test_the_maps_are_the_closed_form_with_w1_to_the_right(frames: dict, tasks: list[Bowl]) -> None:
@@ -70,7 +52,7 @@ def test_the_maps_are_the_closed_form_with_w1_to_the_right(frames: dict, tasks: 
 @pytest.mark.parametrize("points", [5, 12])
 def test_both_minima_solve_their_linear_system_however_coarse_the_grid(seed: int, points: int) -> None:
     tasks = tilted_bowls(seed)
-    frames = figures.landscape_frames(LOSS, tasks, ALPHAS, points=points)
+    frames = landscape_frames(LOSS, tasks, ALPHAS, points=points)
     for start, alpha in zip([frames["pooled"], *frames["learned"]], (0.0, *ALPHAS), strict=True):
         w = lowest_of(after_step(tasks, alpha))
         assert start["at"] == pytest.approx(w.tolist(), abs=1e-4)
@@ -114,7 +96,8 @@ def straight_line_error(bowls: list[tuple[np.ndarray, np.ndarray]], points: int)
 
 
 def test_lines_and_outlines_run_where_the_loss_has_their_level(tasks: list[Bowl]) -> None:
-    frames = figures.landscape_frames(LOSS, tasks, ALPHAS)
+    frames = landscape_frames(LOSS, tasks, ALPHAS)
+    json.dumps(frames, allow_nan=False)
     for a_map, alpha in zip([frames["before"], *frames["after"]], (0.0, *ALPHAS), strict=True):
         bowls, levels = after_step(tasks, alpha), np.array(frames["levels"])
         off = straight_line_error(bowls, 41)
@@ -148,7 +131,7 @@ def test_what_is_no_bowl_is_minimized_too() -> None:
             total += (0.05 * moved**4).sum() + 1 + math.sin(3 * moved[0])
         return total / 3
 
-    frames = figures.landscape_frames(loss, list(centers), (0.05, 0.2), points=31)
+    frames = landscape_frames(loss, list(centers), (0.05, 0.2), points=31)
     for start, value, alpha in (
         (frames["pooled"], frames["pooled"]["before"], 0.0),
         (frames["learned"][0], frames["learned"][0]["after"][0], 0.05),
@@ -161,7 +144,7 @@ def test_what_is_no_bowl_is_minimized_too() -> None:
 
 
 def test_the_three_bowls_have_their_minima_in_different_places() -> None:
-    loss, bowls = figures.three_bowls()
+    loss, bowls = three_bowls()
     before, after = lowest_of(after_step(bowls, 0.0)), lowest_of(after_step(bowls, 0.2))
     assert np.linalg.norm(after - before) > 2
     steepest = [np.abs(np.diag(bowl.curvature.numpy())).argmax() for bowl in bowls[:2]]
@@ -171,35 +154,16 @@ def test_the_three_bowls_have_their_minima_in_different_places() -> None:
     assert value == pytest.approx(0.5 * away.numpy() @ bowls[0].curvature.numpy() @ away.numpy())
 
 
-def test_the_words_say_both_minima_and_both_losses() -> None:
-    loss, bowls = figures.three_bowls()
-    frames = figures.landscape_frames(loss, bowls, (0.1, 0.2), points=9)
-    json.dumps(frames, allow_nan=False)
-    alt = figures.landscapes(frames).alt
-    for alpha_before, alpha_after in ((0.0, 0.2), (0.2, 0.2)):
-        w = lowest_of(after_step(bowls, alpha_before))
-        before, after = mean_of(after_step(bowls, 0.0), w), mean_of(after_step(bowls, alpha_after), w)
-        assert f"({w[0]:.2f}, {w[1]:.2f})" in alt
-        assert f"the mean loss is {before:.3g} before and {after:.3g} after" in alt
-    moved = figures.landscapes(frames, start=(-1.4, 2.2), alpha=0.1)
-    w = np.array([-1.5, 2.25])
-    before, after = mean_of(after_step(bowls, 0.0), w), mean_of(after_step(bowls, 0.1), w)
-    assert "From this start (-1.50, 2.25) one step leads to" in moved.alt
-    assert f"the mean loss is {before:.3g} before and {after:.3g} after" in moved.alt
-    assert moved.png != figures.landscapes(frames).png
-
-
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda tasks: figures.landscape_frames(LOSS, []), "There are 0 tasks; expected 1 to 5"),
-        (lambda tasks: figures.landscape_frames(LOSS, tasks * 2), "There are 6 tasks"),
-        (lambda tasks: figures.landscape_frames(LOSS, tasks, alphas=()), "at least one alpha"),
-        (lambda tasks: figures.landscape_frames(LOSS, tasks, extent=(1, -1)), "a low end below a high one"),
-        (lambda tasks: figures.landscape_frames(LOSS, tasks, extent=(-0.1, 0.1)), "off the map; widen extent"),
-        (lambda tasks: figures.landscape_frames(lambda p, t: p["w"], tasks), r"has shape \(2,\); expected a scalar"),
-        (lambda tasks: figures.landscape_frames(lambda p, t: p["w"].sum(), tasks), "must not be negative"),
-        (lambda tasks: figures.landscapes(figures.landscape_frames(LOSS, tasks, points=5), alpha=0.7), "alpha=0.7 was"),
+        (lambda tasks: landscape_frames(LOSS, []), "There are 0 tasks; expected 1 to 5"),
+        (lambda tasks: landscape_frames(LOSS, tasks * 2), "There are 6 tasks"),
+        (lambda tasks: landscape_frames(LOSS, tasks, alphas=()), "at least one alpha"),
+        (lambda tasks: landscape_frames(LOSS, tasks, extent=(1, -1)), "a low end below a high one"),
+        (lambda tasks: landscape_frames(LOSS, tasks, extent=(-0.1, 0.1)), "off the map; widen extent"),
+        (lambda tasks: landscape_frames(lambda p, t: p["w"], tasks), r"has shape \(2,\); expected a scalar"),
+        (lambda tasks: landscape_frames(lambda p, t: p["w"].sum(), tasks), "must not be negative"),
     ],
 )
 def test_wrong_input_is_named(wrong, words: str, tasks: list[Bowl]) -> None:
