@@ -39,7 +39,7 @@ def public_names():
                 yield pytest.param(found, id=f"{module.__name__}.{name}")
 
 
-@pytest.mark.parametrize("found", public_names())
+@pytest.mark.parametrize("found", list(public_names()))
 def test_every_parameter_is_explained(found):
     if not (inspect.isclass(found) or inspect.isfunction(found)):
         return  # an object, such as check

@@ -199,7 +199,7 @@ def astray(arrows: Arrows) -> list[str]:
 
 def _slope(estimator: Estimator, training: RippledTraining) -> Tensor:
     """The estimate from one whole training: the gradients of its segments, added up."""
-    phi = {name: p for name, p in training.named_parameters() if p.requires_grad}
+    phi: Params = {name: p for name, p in training.named_parameters() if p.requires_grad}
     carried: Any = ()
     total = torch.zeros((), dtype=torch.float64)
     for _ in range(estimator.period(training)):

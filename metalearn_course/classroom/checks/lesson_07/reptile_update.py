@@ -51,7 +51,7 @@ CHECK = Check(
             "last_task_only": by(lambda p, ends, grads: ends[-1] - p),
             "sums_tasks": by(lambda p, ends, grads: (ends - p).sum(0)),
             "gradient_at_the_end": by(lambda p, ends, grads: -grads[-1].mean(0)),
-            "sums_gradients": by(lambda p, ends, grads: -sum(grads).mean(0)),
+            "sums_gradients": by(lambda p, ends, grads: -torch.stack([*grads]).sum(0).mean(0)),
             "jumps_to_the_mean": lambda trace: {name: ends.mean(0) for name, ends in trace.params.items()},
             "leaves_out_the_start": lambda start, want: {name: p - start[name] for name, p in want.items()},
         },

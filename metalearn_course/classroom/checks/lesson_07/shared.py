@@ -44,7 +44,7 @@ def draw(*shape: int, seed: int) -> Tensor:
 def gradients(result: Tensor, params: Params) -> Params:
     """The gradient of `result` at every parameter: 0 where no way leads back to it."""
     found = gradients_at(result, params)
-    return {name: torch.zeros_like(p) if found[name] is None else found[name] for name, p in params.items()}
+    return {name: torch.zeros_like(p) if (g := found[name]) is None else g for name, p in params.items()}
 
 
 def slopes(function: Answer, **inputs: Any) -> Params:

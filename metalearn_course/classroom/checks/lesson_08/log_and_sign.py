@@ -24,7 +24,7 @@ def slopes(function: Answer, x: Tensor, p: float, of: str) -> Tensor | None:
 def sizes(got: Tensor, want: Tensor) -> dict[str, Any] | None:
     """Both, where they differ."""
     parts = {"size": got[..., 0], "right": want[..., 0]}
-    return None if near(*parts.values()) else parts
+    return None if near(parts["size"], parts["right"]) else parts
 
 
 def falls_without_end(got: Tensor, want: Tensor) -> dict[str, Any] | None:
