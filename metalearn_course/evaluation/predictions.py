@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,11 +46,5 @@ def in_mode(meta_learner: MetaLearner, train: bool = False) -> Iterator[None]:
 
 
 def chunks(total: int, size: int) -> Iterator[int]:
-    """How many tasks go through at once, until `total` have: `size`, and what is left in the end.
-
-    Where METALEARN_ABLATE has switched training off, only the first of these stacks: nothing was learned that would
-    need an exact number.
-    """
-    if os.environ.get("METALEARN_ABLATE") == "1":
-        total = min(total, size)
+    """How many tasks go through at once, until `total` have: `size`, and what is left in the end."""
     yield from (min(size, total - done) for done in range(0, total, size))

@@ -9,26 +9,22 @@ from torch import nn
 
 from metalearn_course import (
     MAML,
-    SGD,
     Examples,
     FineTuned,
     LSTMReader,
     MetaLearner,
     NearestNeighbor,
-    Quadratics,
     Reader,
     Sinusoids,
     Task,
-    TrainedBy,
     accuracy,
-    curves,
     dependencies,
     evaluate,
     mlp,
     mse,
 )
 from metalearn_course.evaluation import Dependencies, instance_accuracy, instances
-from metalearn_course.tasks import PointClouds, one_task, stack_tasks, summed_squares
+from metalearn_course.tasks import PointClouds, one_task, stack_tasks
 
 
 @pytest.fixture(autouse=True)
@@ -118,21 +114,6 @@ def test_two_ways_of_chunking_give_the_same_numbers(monkeypatch):
         monkeypatch.setattr(sys.modules["metalearn_course.evaluation.evaluate"], "_TASKS_AT_ONCE", chunk)
         results.append(evaluate(method, OneByOne(), episodes=30).per_task)
     assert torch.equal(*results)
-
-
-def test_where_training_is_switched_off_the_first_chunk_must_do(monkeypatch):
-    """The 25 tasks are the first of the 60, and the line says that there were more."""
-    maml = MAML(mlp(1, 8, 1), lr=0.1, loss=F.mse_loss)
-    whole = evaluate(maml, Sinusoids(), metric=mse, episodes=60, seed=3)
-    few = evaluate(maml, Sinusoids(), metric=mse, episodes=20, seed=3)
-    trainer = TrainedBy(nn.Linear(10, 1, bias=False), SGD(0.01), 3, loss=summed_squares)
-    followed = curves(trainer, Quadratics(), problems=130)
-    monkeypatch.setenv("METALEARN_ABLATE", "1")
-    first = evaluate(maml, Sinusoids(), metric=mse, episodes=60, seed=3)
-    assert torch.equal(first.per_task, whole.per_task[:25])
-    assert first.protocol == "sinusoids, 10 shots, 10 queries, 25 of 60 tasks (cut short by METALEARN_ABLATE)"
-    assert str(evaluate(maml, Sinusoids(), metric=mse, episodes=20, seed=3)) == str(few)
-    assert torch.equal(curves(trainer, Quadratics(), problems=130), followed[:128])
 
 
 def test_the_seed_alone_decides_which_tasks_are_met():
