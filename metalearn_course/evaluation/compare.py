@@ -16,7 +16,7 @@ from .evaluate import Evaluation, evaluate
 from .metrics import half_width
 from .predictions import in_mode
 
-_TIMED = 9
+_TIMED = 20
 
 
 @dataclass(frozen=True, eq=False)
