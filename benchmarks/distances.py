@@ -1,6 +1,6 @@
 """Does the prototypes' distance matter? The same network, episodes and seeds; 5-way 1-shot on the test classes.
 
-Squared, unsquared, and cosine with sharpness 10 and 1; a shorter and a longer training, three seeds.
+Squared, unsquared, and cosine with scale 10 and 1; a shorter and a longer training, three seeds.
 
     python benchmarks/distances.py [--source omniglot] [--steps 150 900] [--seeds 3]
 """
@@ -17,8 +17,8 @@ from metalearn_course.authoring.results import save
 KINDS = {
     "squared": {"distance": "squared"},
     "unsquared": {"distance": "euclidean"},
-    "cosine, s = 10": {"distance": "cosine", "sharpness": 10.0},
-    "cosine, s = 1": {"distance": "cosine", "sharpness": 1.0},
+    "cosine, s = 10": {"distance": "cosine", "scale": 10.0},
+    "cosine, s = 1": {"distance": "cosine", "scale": 1.0},
 }
 
 

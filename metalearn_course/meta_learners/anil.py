@@ -69,14 +69,14 @@ class NIL(Matching):
     Args:
         trained: the MAML or ANIL whose body is copied.
         head: the name of the linear layer; the last one by default.
-        sharpness: as in `Matching`.
+        scale: as in `Matching`.
 
     Raises:
-        ValueError: if the learner has no linear layer of that name, or `sharpness` is out of range.
+        ValueError: if the learner has no linear layer of that name, or `scale` is out of range.
     """
 
-    def __init__(self, trained: MAML, head: str | None = None, sharpness: float = 10.0) -> None:
-        super().__init__(Frozen(trained.learner), sharpness)
+    def __init__(self, trained: MAML, head: str | None = None, scale: float = 10.0) -> None:
+        super().__init__(Frozen(trained.learner), scale)
         self.head = find_head(trained.learner, head)
         self.trained_seconds = trained.trained_seconds
 

@@ -20,17 +20,17 @@ class Matching(MetaLearner):
 
     Args:
         encoder: images (n, ...) -> (n, d).
-        sharpness: a factor on the cosines, 0 or more: they lie between -1 and 1, which leaves the softmax nearly flat.
+        scale: a factor on the cosines, 0 or more: they lie between -1 and 1, which leaves the softmax nearly flat.
             1 is the paper's.
 
     Raises:
-        ValueError: if `sharpness` is out of range.
+        ValueError: if `scale` is out of range.
     """
 
-    def __init__(self, encoder: nn.Module, sharpness: float = 10.0) -> None:
+    def __init__(self, encoder: nn.Module, scale: float = 10.0) -> None:
         super().__init__()
         self.encoder = encoder
-        self.sharpness = number("sharpness", sharpness, least=0)
+        self.scale = number("scale", scale, least=0)
 
     def embed(self, x: Tensor) -> Tensor:
         """The encoder's features: (n, d)."""
@@ -43,7 +43,7 @@ class Matching(MetaLearner):
     def attention(self, adapted: Remembered, x: Tensor) -> Tensor:
         """How much each query attends to each support example: (m, n), rows sum to one."""
         cosines = F.normalize(x, dim=-1) @ F.normalize(adapted.features, dim=-1).T
-        return (self.sharpness * cosines).softmax(-1)
+        return (self.scale * cosines).softmax(-1)
 
     def predict(self, adapted: Remembered, x: Tensor) -> Tensor:
         """Log-probabilities (m, ways): the softmax of a logarithm of probabilities is the probabilities again."""

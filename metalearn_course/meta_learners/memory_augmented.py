@@ -39,7 +39,8 @@ class MemoryAugmented(Reader):
     memory is read by the cosine between k and its slots (equations 2 to 4); the write weights w_w = gate * w_r(before)
     + (1 - gate) * w_lu put k into the slots read one step before or into the least recently used one (equation 7),
     which is erased first; and the usage decays and grows by what was read and written (equation 5). The paper's softmax
-    over cosines has no sharpness and is nearly uniform over many slots: the cosines are multiplied by `sharpness` here.
+    over cosines has no scale and is nearly uniform over many slots: the cosines are multiplied by `scale` here, the key
+    strength of Graves et al. (2014, arXiv:1410.5401, equation 5).
 
     A sequence longer than the memory overwrites what was least recently used. Each episode starts with an empty memory.
 
@@ -49,7 +50,7 @@ class MemoryAugmented(Reader):
         slots: rows of the memory, as many as `ways` or more.
         width: how many numbers a slot holds.
         hidden: how many the controller's h and c have.
-        sharpness: a factor on the cosines, 0 or more.
+        scale: a factor on the cosines, 0 or more.
         decay: how much of the usage is kept at a step.
         embedding: what turns images into features, copied and frozen; none by default.
 
@@ -64,7 +65,7 @@ class MemoryAugmented(Reader):
         slots: int = 16,
         width: int = 40,
         hidden: int = 128,
-        sharpness: float = 8.0,
+        scale: float = 8.0,
         decay: float = 0.99,
         embedding: nn.Module | None = None,
     ) -> None:
@@ -76,7 +77,7 @@ class MemoryAugmented(Reader):
                 f"A memory of {slots} slots cannot hold {ways} classes, one example of each. Use slots={ways} or more."
             )
         self.slots, self.width, self.hidden = slots, width, hidden
-        self.sharpness, self.decay = number("sharpness", sharpness, least=0), number("decay", decay, least=0)
+        self.scale, self.decay = number("scale", scale, least=0), number("decay", decay, least=0)
         self.gates = lstm_gates(features + ways + width, hidden)
         self.key = nn.Linear(hidden, width)
         self.gate = nn.Linear(hidden, 1)
@@ -99,7 +100,7 @@ class MemoryAugmented(Reader):
         recalled = state.read @ state.slots
         h, c = lstm_cell(self.gates, torch.cat([x, y_before, recalled]), (state.h, state.c))
         key, gate = self.key(h).tanh(), self.gate(h).sigmoid()
-        read = read_weights(state.slots, key, self.sharpness)
+        read = read_weights(state.slots, key, self.scale)
         logits = self.answer(torch.cat([h, read @ state.slots]))
         slots, write = write_memory(state.slots, state.usage, state.read, key, gate)
         usage = self.decay * state.usage + read + write
@@ -114,9 +115,9 @@ class MemoryAugmented(Reader):
         return MemoryTrace(*(torch.stack(part) for part in zip(*steps, strict=True)))
 
 
-def read_weights(slots: Tensor, key: Tensor, sharpness: float) -> Tensor:
+def read_weights(slots: Tensor, key: Tensor, scale: float) -> Tensor:
     """Softmax of the cosines between a key (width,) and all slots (slots, width): (slots,), they sum to one."""
-    return (sharpness * F.cosine_similarity(slots, key, dim=-1, eps=1e-6)).softmax(-1)
+    return (scale * F.cosine_similarity(slots, key, dim=-1, eps=1e-6)).softmax(-1)
 
 
 def write_memory(slots: Tensor, usage: Tensor, read: Tensor, key: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,7 +42,7 @@ class MetaNetworks(MetaLearner):
         features: how many numbers are read of an image.
         ways: the most classes that an episode may have.
         hidden: the width of the base learner.
-        sharpness: a factor on the cosines, 0 or more.
+        scale: a factor on the cosines, 0 or more.
         embedding: what turns images into features, copied and frozen; none by default.
 
     Raises:
@@ -50,12 +50,12 @@ class MetaNetworks(MetaLearner):
     """
 
     def __init__(
-        self, features: int, ways: int, hidden: int = 32, sharpness: float = 10.0, embedding: nn.Module | None = None
+        self, features: int, ways: int, hidden: int = 32, scale: float = 10.0, embedding: nn.Module | None = None
     ) -> None:
         super().__init__()
         self.features = features = whole("features", features)
         self.outputs = ways = whole("ways", ways)
-        self.sharpness = number("sharpness", sharpness, least=0)
+        self.scale = number("scale", scale, least=0)
         self.embedding = nn.Flatten() if embedding is None else Frozen(embedding)
         self.key = nn.Linear(features, features)
         hidden = whole("hidden", hidden)
@@ -83,7 +83,7 @@ class MetaNetworks(MetaLearner):
     def predict(self, adapted: FastWeights, x: Tensor) -> Tensor:
         """The logits (m, ways) of the base learner with slow weights and, gathered for each query, fast ones."""
         cosines = F.normalize(self.key(x), dim=-1) @ F.normalize(adapted.keys, dim=-1).T
-        attention = (self.sharpness * cosines).softmax(-1)
+        attention = (self.scale * cosines).softmax(-1)
         fast_hidden = torch.einsum("mn,nhd->mhd", attention, adapted.hidden)
         fast_answer = torch.einsum("mn,nwh->mwh", attention, adapted.answer)
         h = self.hidden(x).relu() + torch.einsum("mhd,md->mh", fast_hidden, x).relu()

@@ -23,19 +23,19 @@ class Prototypical(MetaLearner):
     Args:
         encoder: images (n, ...) -> (n, d).
         distance: "squared"; "euclidean", its root, and "cosine" are there to be compared with.
-        sharpness: a factor on cosine similarities, 0 or more, since they lie between -1 and 1.
+        scale: a factor on cosine similarities, 0 or more, since they lie between -1 and 1.
 
     Raises:
-        ValueError: for another distance, and if `sharpness` is out of range.
+        ValueError: for another distance, and if `scale` is out of range.
     """
 
-    def __init__(self, encoder: nn.Module, distance: str = "squared", sharpness: float = 10.0) -> None:
+    def __init__(self, encoder: nn.Module, distance: str = "squared", scale: float = 10.0) -> None:
         super().__init__()
         if distance not in _LOGITS:
             raise ValueError(f"distance={distance!r} is unknown; choose one of {', '.join(map(repr, _LOGITS))}.")
         self.encoder = encoder
         self.distance = distance
-        self.sharpness = number("sharpness", sharpness, least=0)
+        self.scale = number("scale", scale, least=0)
 
     def embed(self, x: Tensor) -> Tensor:
         """The encoder's features: (n, d)."""
@@ -49,7 +49,7 @@ class Prototypical(MetaLearner):
     def predict(self, prototypes: Tensor, x: Tensor) -> Tensor:
         """Minus the distance to every prototype, or the cosine: (m, ways)."""
         logits = _LOGITS[self.distance](x, prototypes)
-        return self.sharpness * logits if self.distance == "cosine" else logits
+        return self.scale * logits if self.distance == "cosine" else logits
 
 
 def linear_classifier(prototypes: Tensor) -> tuple[Tensor, Tensor]:

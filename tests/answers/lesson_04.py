@@ -272,8 +272,8 @@ def _cosines(x, support_x):
     return F.cosine_similarity(x[:, None], support_x[None], dim=-1)
 
 
-def _attention(x, support_x, sharpness):
-    return (sharpness * _cosines(x, support_x)).softmax(-1)
+def _attention(x, support_x, scale):
+    return (scale * _cosines(x, support_x)).softmax(-1)
 
 
 def _class_means(values, y, ways):
@@ -281,261 +281,259 @@ def _class_means(values, y, ways):
     return values @ labels / labels.sum(0)
 
 
-def matching_prediction__right__attention(x, support_x, support_y, ways, sharpness):
-    return _attention(x, support_x, sharpness) @ torch.eye(ways)[support_y]
+def matching_prediction__right__attention(x, support_x, support_y, ways, scale):
+    return _attention(x, support_x, scale) @ torch.eye(ways)[support_y]
 
 
-def matching_prediction__right__by_hand(x, support_x, support_y, ways, sharpness):
+def matching_prediction__right__by_hand(x, support_x, support_y, ways, scale):
     lengths = x.norm(dim=1, keepdim=True) * support_x.norm(dim=1)
-    weights = torch.exp(sharpness * (x @ support_x.T) / lengths)
+    weights = torch.exp(scale * (x @ support_x.T) / lengths)
     of_class = torch.stack([(weights * (support_y == c)).sum(1) for c in range(ways)], dim=1)
     return of_class / weights.sum(1, keepdim=True)
 
 
-def matching_prediction__right__query_by_query(x, support_x, support_y, ways, sharpness):
+def matching_prediction__right__query_by_query(x, support_x, support_y, ways, scale):
     rows = []
     for query in x:
-        weights = torch.softmax(sharpness * F.cosine_similarity(query[None], support_x), dim=0)
+        weights = torch.softmax(scale * F.cosine_similarity(query[None], support_x), dim=0)
         rows.append(torch.zeros(ways).index_add(0, support_y, weights))
     return torch.stack(rows)
 
 
-def matching_prediction__right__logarithms_within(x, support_x, support_y, ways, sharpness):
-    scores = sharpness * F.normalize(x, dim=1) @ F.normalize(support_x, dim=1).T
+def matching_prediction__right__logarithms_within(x, support_x, support_y, ways, scale):
+    scores = scale * F.normalize(x, dim=1) @ F.normalize(support_x, dim=1).T
     mine = (support_y == torch.arange(ways)[:, None])[None]
     of_class = scores[:, None].masked_fill(~mine, -1e9).logsumexp(-1)
     return of_class.softmax(-1)
 
 
-def matching_prediction__wrong__softmax_over_classes__mean(x, support_x, support_y, ways, sharpness):
-    return (sharpness * _class_means(_cosines(x, support_x), support_y, ways)).softmax(-1)
+def matching_prediction__wrong__softmax_over_classes__mean(x, support_x, support_y, ways, scale):
+    return (scale * _class_means(_cosines(x, support_x), support_y, ways)).softmax(-1)
 
 
-def matching_prediction__wrong__softmax_over_classes__sum(x, support_x, support_y, ways, sharpness):
-    return torch.softmax(sharpness * _cosines(x, support_x) @ _one_hot(support_y, ways), dim=1)
+def matching_prediction__wrong__softmax_over_classes__sum(x, support_x, support_y, ways, scale):
+    return torch.softmax(scale * _cosines(x, support_x) @ _one_hot(support_y, ways), dim=1)
 
 
-def matching_prediction__wrong__softmax_over_classes__class_by_class(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__softmax_over_classes__class_by_class(x, support_x, support_y, ways, scale):
     cosines = F.normalize(x, dim=-1) @ F.normalize(support_x, dim=-1).T
     means = torch.stack([cosines[:, support_y == c].mean(1) for c in range(ways)], dim=1)
-    weights = torch.exp(sharpness * means)
+    weights = torch.exp(scale * means)
     return weights / weights.sum(1, keepdim=True)
 
 
-def matching_prediction__wrong__softmax_over_classes__prototypes(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__softmax_over_classes__prototypes(x, support_x, support_y, ways, scale):
     means = prototypes__right__one_hot(support_x, support_y, ways)
-    return (sharpness * _cosines(x, means)).softmax(-1)
+    return (scale * _cosines(x, means)).softmax(-1)
 
 
-def matching_prediction__wrong__softmax_over_classes__mean_direction(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__softmax_over_classes__mean_direction(x, support_x, support_y, ways, scale):
     means = prototypes__right__one_hot(F.normalize(support_x, dim=1), support_y, ways)
-    return (sharpness * F.normalize(x, dim=1) @ F.normalize(means, dim=1).T).softmax(-1)
+    return (scale * F.normalize(x, dim=1) @ F.normalize(means, dim=1).T).softmax(-1)
 
 
-def matching_prediction__wrong__softmax_over_classes__best_of_a_class(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__softmax_over_classes__best_of_a_class(x, support_x, support_y, ways, scale):
     cosines = _cosines(x, support_x)
     best = torch.stack([cosines[:, support_y == c].amax(1) for c in range(ways)], dim=1)
-    return (sharpness * best).softmax(-1)
+    return (scale * best).softmax(-1)
 
 
-def matching_prediction__wrong__dot_product__plain(x, support_x, support_y, ways, sharpness):
-    return (sharpness * x @ support_x.T).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__dot_product__plain(x, support_x, support_y, ways, scale):
+    return (scale * x @ support_x.T).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__dot_product__scaled(x, support_x, support_y, ways, sharpness):
-    scores = sharpness * torch.einsum("md,nd->mn", x, support_x) / math.sqrt(x.shape[1])
+def matching_prediction__wrong__dot_product__scaled(x, support_x, support_y, ways, scale):
+    scores = scale * torch.einsum("md,nd->mn", x, support_x) / math.sqrt(x.shape[1])
     return scores.softmax(1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__dot_product__query_not_normalized(x, support_x, support_y, ways, sharpness):
-    return (sharpness * x @ F.normalize(support_x, dim=1).T).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__dot_product__query_not_normalized(x, support_x, support_y, ways, scale):
+    return (scale * x @ F.normalize(support_x, dim=1).T).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__dot_product__distance(x, support_x, support_y, ways, sharpness):
-    return (-sharpness * torch.cdist(x, support_x) ** 2).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__dot_product__distance(x, support_x, support_y, ways, scale):
+    return (-scale * torch.cdist(x, support_x) ** 2).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__attention_over_examples__attention(x, support_x, support_y, ways, sharpness):
-    return _attention(x, support_x, sharpness)
+def matching_prediction__wrong__attention_over_examples__attention(x, support_x, support_y, ways, scale):
+    return _attention(x, support_x, scale)
 
 
-def matching_prediction__wrong__attention_over_examples__row_by_row(x, support_x, support_y, ways, sharpness):
-    return torch.stack([(sharpness * F.cosine_similarity(query[None], support_x)).softmax(0) for query in x])
+def matching_prediction__wrong__attention_over_examples__row_by_row(x, support_x, support_y, ways, scale):
+    return torch.stack([(scale * F.cosine_similarity(query[None], support_x)).softmax(0) for query in x])
 
 
-def matching_prediction__wrong__averages_attention__over_shots(x, support_x, support_y, ways, sharpness):
-    return _class_means(_attention(x, support_x, sharpness), support_y, ways)
+def matching_prediction__wrong__averages_attention__over_shots(x, support_x, support_y, ways, scale):
+    return _class_means(_attention(x, support_x, scale), support_y, ways)
 
 
-def matching_prediction__wrong__averages_attention__mask(x, support_x, support_y, ways, sharpness):
-    attention = _attention(x, support_x, sharpness)
+def matching_prediction__wrong__averages_attention__mask(x, support_x, support_y, ways, scale):
+    attention = _attention(x, support_x, scale)
     return torch.stack([attention[:, support_y == c].mean(1) for c in range(ways)], dim=1)
 
 
-def matching_prediction__wrong__averages_attention__renormalized(x, support_x, support_y, ways, sharpness):
-    of_class = _class_means(_attention(x, support_x, sharpness), support_y, ways)
+def matching_prediction__wrong__averages_attention__renormalized(x, support_x, support_y, ways, scale):
+    of_class = _class_means(_attention(x, support_x, scale), support_y, ways)
     return of_class / of_class.sum(1, keepdim=True)
 
 
-def matching_prediction__wrong__softmax_over_queries__dim_0(x, support_x, support_y, ways, sharpness):
-    return (sharpness * _cosines(x, support_x)).softmax(0) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__softmax_over_queries__dim_0(x, support_x, support_y, ways, scale):
+    return (scale * _cosines(x, support_x)).softmax(0) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__softmax_over_queries__by_hand(x, support_x, support_y, ways, sharpness):
-    weights = torch.exp(sharpness * _cosines(x, support_x))
+def matching_prediction__wrong__softmax_over_queries__by_hand(x, support_x, support_y, ways, scale):
+    weights = torch.exp(scale * _cosines(x, support_x))
     return weights / weights.sum(dim=0) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__softmax_over_queries__features_of_all(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__softmax_over_queries__features_of_all(x, support_x, support_y, ways, scale):
     scores = F.normalize(x, dim=0) @ F.normalize(support_x, dim=0).T
-    return (sharpness * scores).softmax(-1) @ _one_hot(support_y, ways)
+    return (scale * scores).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__no_softmax__cosines(x, support_x, support_y, ways, sharpness):
-    return sharpness * _cosines(x, support_x) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__no_softmax__cosines(x, support_x, support_y, ways, scale):
+    return scale * _cosines(x, support_x) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__no_softmax__exponentials(x, support_x, support_y, ways, sharpness):
-    return torch.exp(sharpness * _cosines(x, support_x)) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__no_softmax__exponentials(x, support_x, support_y, ways, scale):
+    return torch.exp(scale * _cosines(x, support_x)) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__takes_nearest__argmax(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__takes_nearest__argmax(x, support_x, support_y, ways, scale):
     nearest = _cosines(x, support_x).argmax(1)
     return _one_hot(support_y[nearest], ways)
 
 
-def matching_prediction__wrong__takes_nearest__hard_attention(x, support_x, support_y, ways, sharpness):
-    attention = _attention(x, support_x, sharpness)
+def matching_prediction__wrong__takes_nearest__hard_attention(x, support_x, support_y, ways, scale):
+    attention = _attention(x, support_x, scale)
     return (attention == attention.amax(1, keepdim=True)).float() @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__divides_by_sharpness__a_temperature(x, support_x, support_y, ways, sharpness):
-    return (_cosines(x, support_x) / sharpness).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__divides_by_scale__a_temperature(x, support_x, support_y, ways, scale):
+    return (_cosines(x, support_x) / scale).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__divides_by_sharpness__root(x, support_x, support_y, ways, sharpness):
-    weights = torch.exp(_cosines(x, support_x)) ** (1 / sharpness)
+def matching_prediction__wrong__divides_by_scale__root(x, support_x, support_y, ways, scale):
+    weights = torch.exp(_cosines(x, support_x)) ** (1 / scale)
     return weights / weights.sum(1, keepdim=True) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__same_shots_for_all__sorted_and_reshaped(x, support_x, support_y, ways, sharpness):
-    attention = _attention(x, support_x, sharpness)[:, support_y.argsort()]
+def matching_prediction__wrong__same_shots_for_all__sorted_and_reshaped(x, support_x, support_y, ways, scale):
+    attention = _attention(x, support_x, scale)[:, support_y.argsort()]
     return attention.reshape(len(x), ways, -1).sum(-1)
 
 
-def matching_prediction__wrong__same_shots_for_all__stacked_classes(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__same_shots_for_all__stacked_classes(x, support_x, support_y, ways, scale):
     classes = torch.stack([support_x[support_y == c] for c in range(ways)])
     cosines = torch.stack([_cosines(x, one) for one in classes], dim=1)
-    weights = torch.exp(sharpness * cosines)
+    weights = torch.exp(scale * cosines)
     return weights.sum(-1) / weights.sum((1, 2))[:, None]
 
 
-def matching_prediction__wrong__ignores_sharpness__left_out(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__ignores_scale__left_out(x, support_x, support_y, ways, scale):
     return _cosines(x, support_x).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__ignores_sharpness__a_longer_query(x, support_x, support_y, ways, sharpness):
-    return _cosines(sharpness * x, support_x).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__ignores_scale__a_longer_query(x, support_x, support_y, ways, scale):
+    return _cosines(scale * x, support_x).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__sharpness_after_softmax__attention(x, support_x, support_y, ways, sharpness):
-    return sharpness * _cosines(x, support_x).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__scale_after_softmax__attention(x, support_x, support_y, ways, scale):
+    return scale * _cosines(x, support_x).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__sharpness_after_softmax__labels(x, support_x, support_y, ways, sharpness):
-    return (
-        torch.stack([(_cosines(x, support_x).softmax(1) * (support_y == c)).sum(1) for c in range(ways)], 1) * sharpness
-    )
+def matching_prediction__wrong__scale_after_softmax__labels(x, support_x, support_y, ways, scale):
+    return torch.stack([(_cosines(x, support_x).softmax(1) * (support_y == c)).sum(1) for c in range(ways)], 1) * scale
 
 
-def matching_prediction__wrong__returns_logarithms__log(x, support_x, support_y, ways, sharpness):
-    return matching_prediction__right__attention(x, support_x, support_y, ways, sharpness).log()
+def matching_prediction__wrong__returns_logarithms__log(x, support_x, support_y, ways, scale):
+    return matching_prediction__right__attention(x, support_x, support_y, ways, scale).log()
 
 
-def matching_prediction__wrong__returns_logarithms__log_softmax(x, support_x, support_y, ways, sharpness):
-    scores = (sharpness * _cosines(x, support_x)).log_softmax(-1)
+def matching_prediction__wrong__returns_logarithms__log_softmax(x, support_x, support_y, ways, scale):
+    scores = (scale * _cosines(x, support_x)).log_softmax(-1)
     return torch.stack([scores[:, support_y == c].logsumexp(1) for c in range(ways)], dim=1)
 
 
-def matching_prediction__wrong__assumes_sorted_labels__reshape(x, support_x, support_y, ways, sharpness):
-    return _attention(x, support_x, sharpness).reshape(len(x), ways, -1).sum(-1)
+def matching_prediction__wrong__assumes_sorted_labels__reshape(x, support_x, support_y, ways, scale):
+    return _attention(x, support_x, scale).reshape(len(x), ways, -1).sum(-1)
 
 
-def matching_prediction__wrong__assumes_sorted_labels__chunk(x, support_x, support_y, ways, sharpness):
-    parts = _attention(x, support_x, sharpness).chunk(ways, dim=1)
+def matching_prediction__wrong__assumes_sorted_labels__chunk(x, support_x, support_y, ways, scale):
+    parts = _attention(x, support_x, scale).chunk(ways, dim=1)
     return torch.stack([part.sum(1) for part in parts], dim=1)
 
 
-def matching_prediction__wrong__overwrites__exponentials(x, support_x, support_y, ways, sharpness):
-    weights = torch.exp(sharpness * _cosines(x, support_x))
+def matching_prediction__wrong__overwrites__exponentials(x, support_x, support_y, ways, scale):
+    weights = torch.exp(scale * _cosines(x, support_x))
     weights /= weights.sum(1, keepdim=True)
     return weights @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__overwrites__lengths(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__overwrites__lengths(x, support_x, support_y, ways, scale):
     lengths = x.norm(dim=1, keepdim=True)
     products = x @ support_x.T / lengths
     lengths *= 0
-    return (sharpness * products / support_x.norm(dim=1)).softmax(-1) @ _one_hot(support_y, ways)
+    return (scale * products / support_x.norm(dim=1)).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__cuts_gradient__no_grad(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__cuts_gradient__no_grad(x, support_x, support_y, ways, scale):
     with torch.no_grad():
-        attention = _attention(x, support_x, sharpness)
+        attention = _attention(x, support_x, scale)
     return attention @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__cuts_gradient__detached_support(x, support_x, support_y, ways, sharpness):
-    return matching_prediction__right__attention(x, support_x.detach(), support_y, ways, sharpness)
+def matching_prediction__wrong__cuts_gradient__detached_support(x, support_x, support_y, ways, scale):
+    return matching_prediction__right__attention(x, support_x.detach(), support_y, ways, scale)
 
 
-def matching_prediction__wrong__compares_in_pairs__cosine_similarity(x, support_x, support_y, ways, sharpness):
-    return (sharpness * F.cosine_similarity(x, support_x)).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__compares_in_pairs__cosine_similarity(x, support_x, support_y, ways, scale):
+    return (scale * F.cosine_similarity(x, support_x)).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__compares_in_pairs__last_dimension(x, support_x, support_y, ways, sharpness):
-    attention = F.softmax(sharpness * F.cosine_similarity(x, support_x, dim=-1), dim=0)
+def matching_prediction__wrong__compares_in_pairs__last_dimension(x, support_x, support_y, ways, scale):
+    attention = F.softmax(scale * F.cosine_similarity(x, support_x, dim=-1), dim=0)
     return torch.stack([attention[support_y == c].sum() for c in range(ways)])
 
 
-def matching_prediction__wrong__compares_in_pairs__by_hand(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__compares_in_pairs__by_hand(x, support_x, support_y, ways, scale):
     cosines = (x * support_x).sum(-1) / (x.norm(dim=-1) * support_x.norm(dim=-1))
-    return (sharpness * cosines).softmax(-1)[:, None] * _one_hot(support_y, ways)
+    return (scale * cosines).softmax(-1)[:, None] * _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__wrong_dimension__default(x, support_x, support_y, ways, sharpness):
-    return (sharpness * F.cosine_similarity(x[:, None], support_x)).softmax(-1) @ _one_hot(support_y, ways)
+def matching_prediction__wrong__wrong_dimension__default(x, support_x, support_y, ways, scale):
+    return (scale * F.cosine_similarity(x[:, None], support_x)).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__wrong_dimension__not_transposed(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__wrong_dimension__not_transposed(x, support_x, support_y, ways, scale):
     scores = F.normalize(x, dim=-1) @ F.normalize(support_x, dim=-1)
-    return (sharpness * scores).softmax(-1) @ _one_hot(support_y, ways)
+    return (scale * scores).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__wrong_dimension__first(x, support_x, support_y, ways, sharpness):
+def matching_prediction__wrong__wrong_dimension__first(x, support_x, support_y, ways, scale):
     cosines = F.cosine_similarity(x[:, None], support_x[None], dim=0)
-    return (sharpness * cosines).softmax(-1) @ _one_hot(support_y, ways)
+    return (scale * cosines).softmax(-1) @ _one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__labels_not_float__product(x, support_x, support_y, ways, sharpness):
-    return _attention(x, support_x, sharpness) @ F.one_hot(support_y, ways)
+def matching_prediction__wrong__labels_not_float__product(x, support_x, support_y, ways, scale):
+    return _attention(x, support_x, scale) @ F.one_hot(support_y, ways)
 
 
-def matching_prediction__wrong__labels_not_float__true_and_false(x, support_x, support_y, ways, sharpness):
-    return _attention(x, support_x, sharpness) @ (support_y[:, None] == torch.arange(ways))
+def matching_prediction__wrong__labels_not_float__true_and_false(x, support_x, support_y, ways, scale):
+    return _attention(x, support_x, scale) @ (support_y[:, None] == torch.arange(ways))
 
 
-def matching_prediction__wrong__breaks_under_vmap__one_hot_without_ways(x, support_x, support_y, ways, sharpness):
-    return _attention(x, support_x, sharpness) @ F.one_hot(support_y).float()
+def matching_prediction__wrong__breaks_under_vmap__one_hot_without_ways(x, support_x, support_y, ways, scale):
+    return _attention(x, support_x, scale) @ F.one_hot(support_y).float()
 
 
-def matching_prediction__wrong__breaks_under_vmap__mask(x, support_x, support_y, ways, sharpness):
-    attention = _attention(x, support_x, sharpness)
+def matching_prediction__wrong__breaks_under_vmap__mask(x, support_x, support_y, ways, scale):
+    attention = _attention(x, support_x, scale)
     return torch.stack([attention[:, support_y == c].sum(1) for c in range(ways)], dim=1)
 
 
-def matching_prediction__wrong__breaks_under_vmap__adds_to_zeros(x, support_x, support_y, ways, sharpness):
-    attention, p = _attention(x, support_x, sharpness), torch.zeros(len(x), ways)
+def matching_prediction__wrong__breaks_under_vmap__adds_to_zeros(x, support_x, support_y, ways, scale):
+    attention, p = _attention(x, support_x, scale), torch.zeros(len(x), ways)
     for i, label in enumerate(support_y):
         p[:, label] += attention[:, i]
     return p

@@ -122,21 +122,21 @@ def offset_labels__wrong__ways_from_labels__parts_of_two_sizes(y, ways):
     return torch.cat([torch.zeros(1, ways), F.one_hot(y)[:-1].float()])
 
 
-def content_read__right__cosine_similarity(memory, key, sharpness):
-    weights = (sharpness * F.cosine_similarity(memory, key[None], dim=1)).softmax(dim=0)
+def content_read__right__cosine_similarity(memory, key, scale):
+    weights = (scale * F.cosine_similarity(memory, key[None], dim=1)).softmax(dim=0)
     return weights, weights @ memory
 
 
-def content_read__right__by_hand(memory, key, sharpness):
+def content_read__right__by_hand(memory, key, scale):
     lengths = memory.norm(dim=1).clamp(min=1e-8) * key.norm()
-    scores = torch.exp(sharpness * (memory @ key) / lengths)
+    scores = torch.exp(scale * (memory @ key) / lengths)
     weights = scores / scores.sum()
     return weights, (weights[:, None] * memory).sum(0)
 
 
-def content_read__right__slot_by_slot(memory, key, sharpness):
+def content_read__right__slot_by_slot(memory, key, scale):
     direction = F.normalize(key, dim=0)
-    scores = torch.stack([sharpness * (F.normalize(slot, dim=0) @ direction) for slot in memory])
+    scores = torch.stack([scale * (F.normalize(slot, dim=0) @ direction) for slot in memory])
     weights = torch.softmax(scores, 0)
     return weights, torch.einsum("s,sw->w", weights, memory)
 
@@ -149,237 +149,237 @@ def _average(memory, weights):
     return weights, weights @ memory
 
 
-def content_read__wrong__dot_product__plain(memory, key, sharpness):
-    return _average(memory, (sharpness * memory @ key).softmax(-1))
+def content_read__wrong__dot_product__plain(memory, key, scale):
+    return _average(memory, (scale * memory @ key).softmax(-1))
 
 
-def content_read__wrong__dot_product__scaled_by_width(memory, key, sharpness):
+def content_read__wrong__dot_product__scaled_by_width(memory, key, scale):
     scores = torch.einsum("sw,w->s", memory, key) / math.sqrt(len(key))
-    scores = torch.exp(sharpness * scores)
+    scores = torch.exp(scale * scores)
     return _average(memory, scores / scores.sum())
 
 
-def content_read__wrong__dot_product__only_the_key_normalized(memory, key, sharpness):
-    return _average(memory, (sharpness * memory @ F.normalize(key, dim=0)).softmax(0))
+def content_read__wrong__dot_product__only_the_key_normalized(memory, key, scale):
+    return _average(memory, (scale * memory @ F.normalize(key, dim=0)).softmax(0))
 
 
-def content_read__wrong__dot_product__only_the_memory_normalized(memory, key, sharpness):
-    return _average(memory, (sharpness * F.normalize(memory, dim=1) @ key).softmax(0))
+def content_read__wrong__dot_product__only_the_memory_normalized(memory, key, scale):
+    return _average(memory, (scale * F.normalize(memory, dim=1) @ key).softmax(0))
 
 
-def content_read__wrong__dot_product__distance(memory, key, sharpness):
-    return _average(memory, (-sharpness * (memory - key).norm(dim=1)).softmax(0))
+def content_read__wrong__dot_product__distance(memory, key, scale):
+    return _average(memory, (-scale * (memory - key).norm(dim=1)).softmax(0))
 
 
-def content_read__wrong__normalizes_features__normalize(memory, key, sharpness):
+def content_read__wrong__normalizes_features__normalize(memory, key, scale):
     scores = F.normalize(memory, dim=0) @ F.normalize(key, dim=0)
-    return _average(memory, (sharpness * scores).softmax(0))
+    return _average(memory, (scale * scores).softmax(0))
 
 
-def content_read__wrong__normalizes_features__norm(memory, key, sharpness):
+def content_read__wrong__normalizes_features__norm(memory, key, scale):
     columns = memory / memory.norm(dim=0).clamp(min=1e-8)
     scores = torch.stack([slot @ key for slot in columns]) / key.norm()
-    return _average(memory, torch.softmax(sharpness * scores, -1))
+    return _average(memory, torch.softmax(scale * scores, -1))
 
 
-def content_read__wrong__softmax_over_features__other_dim(memory, key, sharpness):
-    return _average(memory, (sharpness * F.cosine_similarity(memory, key[None], dim=0)).softmax(-1))
+def content_read__wrong__softmax_over_features__other_dim(memory, key, scale):
+    return _average(memory, (scale * F.cosine_similarity(memory, key[None], dim=0)).softmax(-1))
 
 
-def content_read__wrong__softmax_over_features__before_the_sum(memory, key, sharpness):
+def content_read__wrong__softmax_over_features__before_the_sum(memory, key, scale):
     products = F.normalize(memory, dim=1) * F.normalize(key, dim=0)
-    return _average(memory, (sharpness * products).softmax(dim=-1).sum(-1))
+    return _average(memory, (scale * products).softmax(dim=-1).sum(-1))
 
 
-def content_read__wrong__softmax_over_features__before_the_mean(memory, key, sharpness):
-    products = sharpness * F.normalize(memory, dim=1) * F.normalize(key, dim=0)
+def content_read__wrong__softmax_over_features__before_the_mean(memory, key, scale):
+    products = scale * F.normalize(memory, dim=1) * F.normalize(key, dim=0)
     return _average(memory, torch.softmax(products, 1).mean(1))
 
 
-def content_read__wrong__softmax_over_features__a_weight_for_each(memory, key, sharpness):
+def content_read__wrong__softmax_over_features__a_weight_for_each(memory, key, scale):
     products = F.normalize(memory, dim=1) * F.normalize(key, dim=0)
-    weights = (sharpness * products).softmax(dim=0)
+    weights = (scale * products).softmax(dim=0)
     return weights, (weights * memory).sum(0)
 
 
-def content_read__wrong__no_softmax__the_cosines(memory, key, sharpness):
-    return _average(memory, sharpness * _cosines(memory, key))
+def content_read__wrong__no_softmax__the_cosines(memory, key, scale):
+    return _average(memory, scale * _cosines(memory, key))
 
 
-def content_read__wrong__no_softmax__divided_by_the_sum(memory, key, sharpness):
-    scores = [sharpness * F.cosine_similarity(slot, key, dim=0) for slot in memory]
+def content_read__wrong__no_softmax__divided_by_the_sum(memory, key, scale):
+    scores = [scale * F.cosine_similarity(slot, key, dim=0) for slot in memory]
     total = sum(scores)
     return _average(memory, torch.stack([score / total for score in scores]))
 
 
-def content_read__wrong__no_softmax__sigmoid(memory, key, sharpness):
-    return _average(memory, torch.sigmoid(sharpness * _cosines(memory, key)))
+def content_read__wrong__no_softmax__sigmoid(memory, key, scale):
+    return _average(memory, torch.sigmoid(scale * _cosines(memory, key)))
 
 
-def content_read__wrong__takes_best_slot__one_hot(memory, key, sharpness):
+def content_read__wrong__takes_best_slot__one_hot(memory, key, scale):
     best = _cosines(memory, key).argmax()
     weights = F.one_hot(best, len(memory)).float()
     return _average(memory, weights)
 
 
-def content_read__wrong__takes_best_slot__read_only(memory, key, sharpness):
-    weights = (sharpness * _cosines(memory, key)).softmax(0)
+def content_read__wrong__takes_best_slot__read_only(memory, key, scale):
+    weights = (scale * _cosines(memory, key)).softmax(0)
     return weights, memory[weights.argmax()]
 
 
-def content_read__wrong__takes_best_slot__hard_softmax(memory, key, sharpness):
-    scores = sharpness * _cosines(memory, key)
+def content_read__wrong__takes_best_slot__hard_softmax(memory, key, scale):
+    scores = scale * _cosines(memory, key)
     weights = (scores == scores.max()).float()
     return weights, (memory * weights[:, None]).sum(0)
 
 
-def content_read__wrong__reads_the_unlike__distance(memory, key, sharpness):
-    return _average(memory, (sharpness * (1 - _cosines(memory, key))).softmax(0))
+def content_read__wrong__reads_the_unlike__distance(memory, key, scale):
+    return _average(memory, (scale * (1 - _cosines(memory, key))).softmax(0))
 
 
-def content_read__wrong__reads_the_unlike__softmin(memory, key, sharpness):
+def content_read__wrong__reads_the_unlike__softmin(memory, key, scale):
     scores = F.normalize(memory, dim=1) @ F.normalize(key, dim=0)
-    return _average(memory, F.softmin(sharpness * scores, dim=0))
+    return _average(memory, F.softmin(scale * scores, dim=0))
 
 
-def content_read__wrong__ignores_sharpness__left_out(memory, key, sharpness):
+def content_read__wrong__ignores_scale__left_out(memory, key, scale):
     return _average(memory, _cosines(memory, key).softmax(0))
 
 
-def content_read__wrong__ignores_sharpness__added(memory, key, sharpness):
-    return _average(memory, (sharpness + _cosines(memory, key)).softmax(0))
+def content_read__wrong__ignores_scale__added(memory, key, scale):
+    return _average(memory, (scale + _cosines(memory, key)).softmax(0))
 
 
-def content_read__wrong__ignores_sharpness__a_longer_key(memory, key, sharpness):
-    scores = torch.exp(F.cosine_similarity(memory, sharpness * key, dim=-1))
+def content_read__wrong__ignores_scale__a_longer_key(memory, key, scale):
+    scores = torch.exp(F.cosine_similarity(memory, scale * key, dim=-1))
     return _average(memory, scores / scores.sum())
 
 
-def content_read__wrong__divides_by_sharpness__a_temperature(memory, key, sharpness):
-    return _average(memory, (_cosines(memory, key) / sharpness).softmax(0))
+def content_read__wrong__divides_by_scale__a_temperature(memory, key, scale):
+    return _average(memory, (_cosines(memory, key) / scale).softmax(0))
 
 
-def content_read__wrong__divides_by_sharpness__root(memory, key, sharpness):
-    scores = torch.exp(F.normalize(memory, dim=1) @ F.normalize(key, dim=0)) ** (1 / sharpness)
+def content_read__wrong__divides_by_scale__root(memory, key, scale):
+    scores = torch.exp(F.normalize(memory, dim=1) @ F.normalize(key, dim=0)) ** (1 / scale)
     return _average(memory, scores / scores.sum())
 
 
-def content_read__wrong__sharpness_after_softmax__product(memory, key, sharpness):
-    return _average(memory, sharpness * _cosines(memory, key).softmax(0))
+def content_read__wrong__scale_after_softmax__product(memory, key, scale):
+    return _average(memory, scale * _cosines(memory, key).softmax(0))
 
 
-def content_read__wrong__sharpness_after_softmax__by_hand(memory, key, sharpness):
+def content_read__wrong__scale_after_softmax__by_hand(memory, key, scale):
     scores = torch.exp(F.normalize(memory, dim=1) @ F.normalize(key, dim=0))
-    return _average(memory, torch.stack([sharpness * score / scores.sum() for score in scores]))
+    return _average(memory, torch.stack([scale * score / scores.sum() for score in scores]))
 
 
-def content_read__wrong__weighs_features__matrix_product(memory, key, sharpness):
-    weights = (sharpness * _cosines(memory, key)).softmax(0)
+def content_read__wrong__weighs_features__matrix_product(memory, key, scale):
+    weights = (scale * _cosines(memory, key)).softmax(0)
     return weights, memory @ weights
 
 
-def content_read__wrong__weighs_features__broadcast(memory, key, sharpness):
-    weights = (sharpness * _cosines(memory, key)).softmax(0)
+def content_read__wrong__weighs_features__broadcast(memory, key, scale):
+    weights = (scale * _cosines(memory, key)).softmax(0)
     return weights, (weights * memory).sum(-1)
 
 
-def content_read__wrong__reads_unit_slots__normalize(memory, key, sharpness):
+def content_read__wrong__reads_unit_slots__normalize(memory, key, scale):
     memory = F.normalize(memory, dim=1)
-    weights = (sharpness * memory @ F.normalize(key, dim=0)).softmax(0)
+    weights = (scale * memory @ F.normalize(key, dim=0)).softmax(0)
     return weights, weights @ memory
 
 
-def content_read__wrong__reads_unit_slots__slot_by_slot(memory, key, sharpness):
+def content_read__wrong__reads_unit_slots__slot_by_slot(memory, key, scale):
     units = [slot / slot.norm().clamp(min=1e-8) for slot in memory]
-    weights = torch.stack([sharpness * (unit @ key) / key.norm() for unit in units]).softmax(0)
+    weights = torch.stack([scale * (unit @ key) / key.norm() for unit in units]).softmax(0)
     return weights, sum(weight * unit for weight, unit in zip(weights, units, strict=True))
 
 
-def content_read__wrong__swaps_results__what_was_read_first(memory, key, sharpness):
-    weights = (sharpness * _cosines(memory, key)).softmax(0)
+def content_read__wrong__swaps_results__what_was_read_first(memory, key, scale):
+    weights = (scale * _cosines(memory, key)).softmax(0)
     return weights @ memory, weights
 
 
-def content_read__wrong__swaps_results__unpacked_the_wrong_way(memory, key, sharpness):
-    read, weights = content_read__right__by_hand(memory, key, sharpness)
+def content_read__wrong__swaps_results__unpacked_the_wrong_way(memory, key, scale):
+    read, weights = content_read__right__by_hand(memory, key, scale)
     return weights, read
 
 
-def content_read__wrong__wrong_type__only_what_was_read(memory, key, sharpness):
-    return (sharpness * _cosines(memory, key)).softmax(0) @ memory
+def content_read__wrong__wrong_type__only_what_was_read(memory, key, scale):
+    return (scale * _cosines(memory, key)).softmax(0) @ memory
 
 
-def content_read__wrong__wrong_structure__the_cosines_as_well(memory, key, sharpness):
-    return _cosines(memory, key), *content_read__right__by_hand(memory, key, sharpness)
+def content_read__wrong__wrong_structure__the_cosines_as_well(memory, key, scale):
+    return _cosines(memory, key), *content_read__right__by_hand(memory, key, scale)
 
 
-def content_read__wrong__empty_slot_is_nan__divided_at_the_end(memory, key, sharpness):
+def content_read__wrong__empty_slot_is_nan__divided_at_the_end(memory, key, scale):
     scores = memory @ key / (memory.norm(dim=1) * key.norm())
-    return _average(memory, (sharpness * scores).softmax(0))
+    return _average(memory, (scale * scores).softmax(0))
 
 
-def content_read__wrong__empty_slot_is_nan__unit_rows(memory, key, sharpness):
+def content_read__wrong__empty_slot_is_nan__unit_rows(memory, key, scale):
     rows = memory / memory.square().sum(dim=1, keepdim=True).sqrt()
-    weights = torch.exp(sharpness * (rows * (key / key.norm())).sum(-1))
+    weights = torch.exp(scale * (rows * (key / key.norm())).sum(-1))
     return _average(memory, weights / weights.sum())
 
 
-def content_read__wrong__overwrites__exponentials(memory, key, sharpness):
-    weights = torch.exp(sharpness * _cosines(memory, key))
+def content_read__wrong__overwrites__exponentials(memory, key, scale):
+    weights = torch.exp(scale * _cosines(memory, key))
     weights /= weights.sum()
     return weights, weights @ memory
 
 
-def content_read__wrong__overwrites__lengths(memory, key, sharpness):
+def content_read__wrong__overwrites__lengths(memory, key, scale):
     lengths = memory.norm(dim=1)
     lengths *= key.norm()
-    return _average(memory, (sharpness * (memory @ key) / lengths.clamp(min=1e-8)).softmax(0))
+    return _average(memory, (scale * (memory @ key) / lengths.clamp(min=1e-8)).softmax(0))
 
 
-def content_read__wrong__cuts_gradient__no_grad(memory, key, sharpness):
+def content_read__wrong__cuts_gradient__no_grad(memory, key, scale):
     with torch.no_grad():
-        return _average(memory, (sharpness * _cosines(memory, key)).softmax(0))
+        return _average(memory, (scale * _cosines(memory, key)).softmax(0))
 
 
-def content_read__wrong__cuts_gradient__detached_weights(memory, key, sharpness):
-    weights = (sharpness * _cosines(memory, key)).softmax(0)
+def content_read__wrong__cuts_gradient__detached_weights(memory, key, scale):
+    weights = (scale * _cosines(memory, key)).softmax(0)
     return weights, weights.detach() @ memory
 
 
-def content_read__wrong__cuts_gradient__numbers_in_a_list(memory, key, sharpness):
-    scores = [sharpness * F.cosine_similarity(slot, key, dim=0).item() for slot in memory]
+def content_read__wrong__cuts_gradient__numbers_in_a_list(memory, key, scale):
+    scores = [scale * F.cosine_similarity(slot, key, dim=0).item() for slot in memory]
     return _average(memory, torch.tensor(scores).softmax(0))
 
 
-def content_read__wrong__empty_slot_gradient_is_nan__replaced_where_empty(memory, key, sharpness):
+def content_read__wrong__empty_slot_gradient_is_nan__replaced_where_empty(memory, key, scale):
     lengths = memory.norm(dim=1) * key.norm()
     cosines = torch.where(lengths > 0, memory @ key / lengths, 0.0)
-    return _average(memory, (sharpness * cosines).softmax(0))
+    return _average(memory, (scale * cosines).softmax(0))
 
 
-def content_read__wrong__empty_slot_gradient_is_nan__nan_to_num(memory, key, sharpness):
+def content_read__wrong__empty_slot_gradient_is_nan__nan_to_num(memory, key, scale):
     units = (memory / memory.norm(dim=1, keepdim=True)).nan_to_num()
-    return _average(memory, torch.softmax(sharpness * units @ F.normalize(key, dim=0), -1))
+    return _average(memory, torch.softmax(scale * units @ F.normalize(key, dim=0), -1))
 
 
-def content_read__wrong__empty_slot_gradient_is_nan__clamped_after_the_root(memory, key, sharpness):
+def content_read__wrong__empty_slot_gradient_is_nan__clamped_after_the_root(memory, key, scale):
     lengths = memory.square().sum(-1).sqrt().clamp(min=1e-8) * key.norm()
-    scores = torch.exp(sharpness * (memory * key).sum(-1) / lengths)
+    scores = torch.exp(scale * (memory * key).sum(-1) / lengths)
     return _average(memory, scores / scores.sum())
 
 
-def content_read__wrong__breaks_under_vmap__fills_zeros(memory, key, sharpness):
+def content_read__wrong__breaks_under_vmap__fills_zeros(memory, key, scale):
     scores = torch.zeros(len(memory))
     for i in range(len(memory)):
-        scores[i] = sharpness * F.cosine_similarity(memory[i], key, dim=0)
+        scores[i] = scale * F.cosine_similarity(memory[i], key, dim=0)
     return _average(memory, scores.softmax(0))
 
 
-def content_read__wrong__breaks_under_vmap__asks_about_a_number(memory, key, sharpness):
+def content_read__wrong__breaks_under_vmap__asks_about_a_number(memory, key, scale):
     scores = []
     for slot in memory:
         length = slot.norm() * key.norm()
-        scores.append(sharpness * (slot @ key) / length if length > 0 else torch.tensor(0.0))
+        scores.append(scale * (slot @ key) / length if length > 0 else torch.tensor(0.0))
     return _average(memory, torch.stack(scores).softmax(0))
 
 

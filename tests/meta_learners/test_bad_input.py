@@ -168,7 +168,7 @@ def test_for_a_reader_unequal_shots_simply_are_a_sequence(name):
 def test_with_unequal_shots_every_example_of_meta_networks_counts_once():
     """A class shown three times leaves three sets of fast weights; an answer is their sum, weighed by attention."""
     method, support, x = OF_FEATURES["MetaNetworks"](), points(UNEQUAL), torch.randn(5, 4)
-    method.sharpness = 0.0  # attends to all alike: the mean over examples, not over classes
+    method.scale = 0.0  # attends to all alike: the mean over examples, not over classes
     predictor = method.fit(support)
     _, hidden, answer = (part.mean(0) for part in predictor.adapted)
     h = method.hidden(x).relu() + (x @ hidden.T).relu()
@@ -200,7 +200,7 @@ def test_a_memory_smaller_than_the_ways_is_refused():
 
 def test_a_memory_smaller_than_the_support_set_keeps_what_came_last():
     """Reading spread evenly and writing to the least used slot: slot t mod 3 holds key t, the last of its turn."""
-    memory, said = MemoryAugmented(4, 3, slots=3, width=5, hidden=8, sharpness=0.0), []
+    memory, said = MemoryAugmented(4, 3, slots=3, width=5, hidden=8, scale=0.0), []
     with torch.no_grad():
         memory.gate.weight.zero_()
         memory.gate.bias.fill_(-100)

@@ -108,7 +108,7 @@ def test_prototypes_and_logits_by_hand():
         predictor = Prototypical(nn.Identity(), distance).fit(support)
         torch.testing.assert_close(predictor.adapted, torch.tensor([[1.0, 0.0], [0.0, 4.0]]))
         torch.testing.assert_close(predictor(x), torch.tensor([logits]))
-    cosines = Prototypical(nn.Identity(), "cosine", sharpness=3).fit(support)(x)
+    cosines = Prototypical(nn.Identity(), "cosine", scale=3).fit(support)(x)
     torch.testing.assert_close(cosines, 3 * torch.tensor([[1.0, 4.0]]) / math.sqrt(17))
 
 
@@ -174,9 +174,9 @@ def test_an_unknown_distance_is_refused_by_name():
 
 
 def test_attention_by_hand():
-    """Cosines 1, 0 and 3/5 at sharpness 2; two of the three examples are of class 1."""
+    """Cosines 1, 0 and 3/5 at scale 2; two of the three examples are of class 1."""
     support = Examples(torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 4.0]]), torch.tensor([0, 1, 1]))
-    method = Matching(nn.Identity(), sharpness=2)
+    method = Matching(nn.Identity(), scale=2)
     predictor, x = method.fit(support), torch.tensor([[7.0, 0.0]])
     weights = [math.exp(2), math.exp(0), math.exp(1.2)]
     attention = torch.tensor([[w / sum(weights) for w in weights]])
@@ -184,9 +184,9 @@ def test_attention_by_hand():
     torch.testing.assert_close(predictor(x).exp(), torch.tensor([[attention[0, 0], attention[0, 1:].sum()]]))
 
 
-@pytest.mark.parametrize("sharpness", [1, 10, 1_000])
-def test_attention_and_class_probabilities_sum_to_one(sharpness):
-    method, task = Matching(mlp(4, 8), sharpness=sharpness), one(ways=5, shots=3)
+@pytest.mark.parametrize("scale", [1, 10, 1_000])
+def test_attention_and_class_probabilities_sum_to_one(scale):
+    method, task = Matching(mlp(4, 8), scale=scale), one(ways=5, shots=3)
     predictor = method.fit(task.support)
     attention = method.attention(predictor.adapted, method.embed(task.query.x))
     torch.testing.assert_close(attention.sum(-1), torch.ones(len(task.query.y)))
@@ -196,7 +196,7 @@ def test_attention_and_class_probabilities_sum_to_one(sharpness):
 
 
 def test_matching_attention_is_that_of_torch_on_unit_vectors():
-    method, task = Matching(nn.Identity(), sharpness=10), one(ways=5, shots=3)
+    method, task = Matching(nn.Identity(), scale=10), one(ways=5, shots=3)
     q, k = (F.normalize(e.x, dim=-1) for e in (task.query, task.support))
     values = F.one_hot(task.support.y).float()
     expected = F.scaled_dot_product_attention(q[None], k[None], values[None], scale=10.0)[0]
@@ -205,7 +205,7 @@ def test_matching_attention_is_that_of_torch_on_unit_vectors():
 
 def test_very_sharp_matching_is_the_nearest_neighbor_by_angle():
     task = one(ways=5, shots=3, queries=60)
-    answers = Matching(nn.Identity(), sharpness=1e4).fit(task.support)(task.query.x).argmax(-1)
+    answers = Matching(nn.Identity(), scale=1e4).fit(task.support)(task.query.x).argmax(-1)
     reference = KNeighborsClassifier(1, metric="cosine").fit(task.support.x.numpy(), task.support.y.numpy())
     np.testing.assert_array_equal(answers, reference.predict(task.query.x.numpy()))
 

@@ -170,7 +170,7 @@ def test_gates_start_so_that_the_cell_remembers():
 
 
 def test_read_weights_by_hand():
-    """Cosines 1, 0, -1 and 3/5 between the key and four slots; softmax at sharpness 2."""
+    """Cosines 1, 0, -1 and 3/5 between the key and four slots; softmax at scale 2."""
     slots = torch.tensor([[2.0, 0.0], [0.0, 5.0], [-1.0, 0.0], [3.0, 4.0]])
     weights = [math.exp(2 * cosine) for cosine in (1, 0, -1, 0.6)]
     expected = torch.tensor([w / sum(weights) for w in weights])
@@ -198,9 +198,9 @@ def test_the_slot_that_is_written_is_erased_before_and_not_after():
     assert after.tolist() == [[1, 2, 3], [9, 9, 9]]
 
 
-def scripted(keys, gate, slots, sharpness=1e4, decay=0.5):
+def scripted(keys, gate, slots, scale=1e4, decay=0.5):
     """A memory whose controller says given keys, one-hot, and one gate: h is the input, and the key reads it off."""
-    memory = MemoryAugmented(2, 2, slots=slots, width=2, hidden=2, sharpness=sharpness, decay=decay)
+    memory = MemoryAugmented(2, 2, slots=slots, width=2, hidden=2, scale=scale, decay=decay)
     return memory, torch.tensor(keys), torch.tensor([gate])
 
 
@@ -215,7 +215,7 @@ def follow(memory, keys, gate):
             for row in slots
         ]
         top = max(cosines)
-        weights = [math.exp(memory.sharpness * (c - top)) for c in cosines]
+        weights = [math.exp(memory.scale * (c - top)) for c in cosines]
         read = [w / sum(weights) for w in weights]  # equation 4
         least = usage.index(min(usage))
         write = [gate[t] * b + (1 - gate[t]) * (i == least) for i, b in enumerate(before)]  # equation 7
@@ -242,7 +242,7 @@ def spied(memory, x, y):
 @pytest.mark.parametrize(("slots", "steps"), [(6, 5), (3, 12)])
 def test_a_sequence_follows_the_equations_of_the_paper(slots, steps):
     """Also a sequence longer than the memory, which overwrites what was least recently used."""
-    memory = MemoryAugmented(4, 3, slots=slots, width=5, hidden=8, sharpness=3.0, decay=0.9).double()
+    memory = MemoryAugmented(4, 3, slots=slots, width=5, hidden=8, scale=3.0, decay=0.9).double()
     with torch.no_grad():
         memory.gate.weight.mul_(20)  # gates all over between 0 and 1
     x, y = torch.randn(steps, 4, dtype=torch.float64), torch.arange(steps) % 3
@@ -266,8 +266,8 @@ def closed(memory):
 
 
 def test_an_episode_fills_an_empty_memory_slot_by_slot_and_then_starts_anew():
-    """With reading spread evenly (sharpness 0), usage is decided by writing: 0, 1, 2, 3, and then the oldest again."""
-    memory = closed(MemoryAugmented(4, 3, slots=4, width=5, hidden=8, sharpness=0.0))
+    """With reading spread evenly (scale 0), usage is decided by writing: 0, 1, 2, 3, and then the oldest again."""
+    memory = closed(MemoryAugmented(4, 3, slots=4, width=5, hidden=8, scale=0.0))
     trace = memory.read_in_full(torch.randn(10, 4), torch.arange(10) % 3)
     assert trace.writes.argmax(-1).tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
     torch.testing.assert_close(trace.writes.amax(-1), torch.ones(10))

@@ -179,7 +179,7 @@ def test_an_example_says_nothing_about_another_ones_fast_weights():
 @torch.no_grad()
 def test_a_query_gathers_fast_weights_by_attention_and_adds_them_layer_by_layer():
     """Written out for one query after another: cosines of keys, their softmax, sums of fast weights, two layers."""
-    method, task = MetaNetworks(4, 3, hidden=6, sharpness=3), one_task(clusters(), 0)
+    method, task = MetaNetworks(4, 3, hidden=6, scale=3), one_task(clusters(), 0)
     predictor = method.fit(task.support)
     keys, hidden, answer = predictor.adapted
     for x, logits in zip(task.query.x, predictor(task.query.x), strict=True):
@@ -194,10 +194,10 @@ def test_a_query_gathers_fast_weights_by_attention_and_adds_them_layer_by_layer(
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("sharpness", [0.0, 1.0, 10.0, 1e4])
-def test_attention_sums_to_one(sharpness):
+@pytest.mark.parametrize("scale", [0.0, 1.0, 10.0, 1e4])
+def test_attention_sums_to_one(scale):
     """Where all examples left the same fast weights, a query has these, whatever it attends to."""
-    method, x = MetaNetworks(4, 3, hidden=6, sharpness=sharpness), torch.randn(7, 4)
+    method, x = MetaNetworks(4, 3, hidden=6, scale=scale), torch.randn(7, 4)
     hidden, answer = torch.randn(6, 4), torch.randn(3, 6)
     with method.at_work(ways=3):
         logits = method.predict(FastWeights(torch.randn(9, 4), hidden.expand(9, 6, 4), answer.expand(9, 3, 6)), x)

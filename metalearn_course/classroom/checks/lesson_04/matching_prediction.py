@@ -10,8 +10,8 @@ from ..kit import Case, Check, differentiable, differs, equals, fails, looks, ne
 from .shared import floats_expected
 
 
-def matching_prediction(x: Tensor, support_x: Tensor, support_y: Tensor, ways: int, sharpness: float) -> Tensor:
-    attention = (sharpness * F.cosine_similarity(x[:, None], support_x, dim=-1)).softmax(-1)
+def matching_prediction(x: Tensor, support_x: Tensor, support_y: Tensor, ways: int, scale: float) -> Tensor:
+    attention = (scale * F.cosine_similarity(x[:, None], support_x, dim=-1)).softmax(-1)
     return attention @ F.one_hot(support_y, ways).float()
 
 
@@ -37,8 +37,8 @@ def are_averaged(got: Tensor, want: Tensor, twice: Tensor) -> dict[str, Tensor] 
 ASKED, OWNERS, ORDER = tensor([[1.0, 0.5, 0.0], [-0.5, 1.0, 2.0]]), tensor([1, 0, 2, 0, 1, 2]), [3, 0, 5, 4, 1, 2]
 SHOWN = tensor([[0.0, 1, 0], [2, 1, 0.5], [0, 0.5, 1], [-1, 0, 0.5], [1, -1, 0], [0.5, 1, 3]])
 WIDE = torch.cat([SHOWN, SHOWN.flip(0)], 1)
-TWO = Case(x=ASKED, support_x=SHOWN, support_y=OWNERS, ways=3, sharpness=3.0)
-ALONE, MILD, LONG_QUERY = TWO.but(x=ASKED[:1]), TWO.but(sharpness=1.0), TWO.but(x=5 * ASKED)
+TWO = Case(x=ASKED, support_x=SHOWN, support_y=OWNERS, ways=3, scale=3.0)
+ALONE, MILD, LONG_QUERY = TWO.but(x=ASKED[:1]), TWO.but(scale=1.0), TWO.but(x=5 * ASKED)
 SHUFFLED = TWO.but(support_x=SHOWN[ORDER], support_y=OWNERS[ORDER])
 TWICE = TWO.but(support_x=torch.cat([SHOWN, SHOWN[[0, 4]]]), support_y=torch.cat([OWNERS, tensor([1, 1])]))
 LONG_EXAMPLE = TWO.but(support_x=SHOWN * tensor([1.0, 5, 1, 1, 1, 1])[:, None])
@@ -51,7 +51,7 @@ CHECK = Check(
     shaped(TWO, "attention_over_examples", (2, 6)),
     looks(TWO, "returns_logarithms", lambda got: got.max() <= 0 and sums_to(1.0)(got.exp())),
     relates(TWO, ALONE, "softmax_over_queries", lambda got, then: near(got[:1], then)),
-    looks(TWO, "sharpness_after_softmax", sums_to(3.0)),
+    looks(TWO, "scale_after_softmax", sums_to(3.0)),
     looks(TWO, "averages_attention", sums_to(0.5)),
     looks(TWO, "no_softmax", lambda got: (got.min() < 0 or not sums_to(1.0)(got)) and {"total": got[0].sum()}),
     looks(TWO, "takes_nearest", lambda got: near(got.amax(1), torch.ones(2))),
@@ -61,12 +61,12 @@ CHECK = Check(
     looks(TWO, "softmax_over_classes", do_not_double, twice=TWICE),
     same(TWO, LONG_EXAMPLE, "dot_product", atol=1e-3),
     same(TWO, LONG_QUERY, "dot_product/query", atol=1e-3),
-    differs(TWO, MILD, "ignores_sharpness"),
-    relates(TWO, MILD, "divides_by_sharpness", lambda got, then: not (got.amax(1) < then.amax(1)).all()),
-    equals(TWO, "class probabilities, 3 ways, support labels {support_y}, sharpness 3"),
+    differs(TWO, MILD, "ignores_scale"),
+    relates(TWO, MILD, "divides_by_scale", lambda got, then: not (got.amax(1) < then.amax(1)).all()),
+    equals(TWO, "class probabilities, 3 ways, support labels {support_y}, scale 3"),
     equals(
         TWO.but(x=SHOWN[:3], support_x=SHOWN[1:], support_y=OWNERS[1:]),
-        "class probabilities, 3 ways, support labels {support_y}, sharpness 3",
+        "class probabilities, 3 ways, support labels {support_y}, scale 3",
     ),
     differentiable(TWO, "x", "support_x"),
     vmappable(TWO, SHUFFLED.but(x=ASKED.flip(1)), over=("x", "support_x", "support_y")),

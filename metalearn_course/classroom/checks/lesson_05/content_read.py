@@ -29,8 +29,8 @@ from ..kit import (
 Read = tuple[Tensor, Tensor]
 
 
-def content_read(memory: Tensor, key: Tensor, sharpness: float) -> Read:
-    weights = (sharpness * F.cosine_similarity(memory, key, dim=-1)).softmax(-1)
+def content_read(memory: Tensor, key: Tensor, scale: float) -> Read:
+    weights = (scale * F.cosine_similarity(memory, key, dim=-1)).softmax(-1)
     return weights, weights @ memory
 
 
@@ -57,8 +57,8 @@ def one_alone(got: Read, memory: Tensor) -> Any:
 
 MEMORY = tensor([[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0], [0.5, 1.0, 0.0, 0.5], [-1.0, 0.0, 0.5, 2.0]])
 KEY, WIDE = tensor([1.0, 0.5, 0.0, -0.5]), tensor([[1.0, 2.0, 0.0, -1.0, 0.5], [0.0, -1.0, 1.0, 0.0, 0.0]])
-FOUR = Case(memory=MEMORY, key=KEY, sharpness=3.0)
-MILD, LONG_KEY, SWAPPED = FOUR.but(sharpness=1.0), FOUR.but(key=10 * KEY), FOUR.but(memory=MEMORY[[3, 1, 2, 0]])
+FOUR = Case(memory=MEMORY, key=KEY, scale=3.0)
+MILD, LONG_KEY, SWAPPED = FOUR.but(scale=1.0), FOUR.but(key=10 * KEY), FOUR.but(memory=MEMORY[[3, 1, 2, 0]])
 LONG_FEATURE = FOUR.but(memory=MEMORY * tensor([10.0, 1.0, 1.0, 1.0]))
 LONG_SLOT = FOUR.but(memory=MEMORY * tensor([1.0, 1.0, 10.0, 1.0])[:, None])
 ONE_EMPTY = FOUR.but(memory=MEMORY * tensor([1.0, 1.0, 1.0, 0.0])[:, None])
@@ -69,7 +69,7 @@ CHECK = Check(
     looks(FOUR, "softmax_over_features", weight_for_each_number, raw=True, seen_as="wrong_shape"),
     looks(FOUR, "swaps_results", lambda got, want: near(got, want[::-1])),
     looks(FOUR, "softmax_over_features/uniform", lambda got: near(got[0], got[0][0] * ones(4))),
-    looks(FOUR, "sharpness_after_softmax", lambda got: near(got[0].sum(), 3.0)),
+    looks(FOUR, "scale_after_softmax", lambda got: near(got[0].sum(), 3.0)),
     looks(FOUR, "no_softmax", lambda got: (got[0].min() < 0 or not near(got[0].sum(), 1)) and {"total": got[0].sum()}),
     looks(MILD, "takes_best_slot", one_alone),
     differs(FOUR, SWAPPED, "softmax_over_features/columns", of=weights_of),
@@ -77,12 +77,12 @@ CHECK = Check(
     same(FOUR, LONG_SLOT, "dot_product", of=weights_of, atol=1e-3),
     same(FOUR, LONG_KEY, "dot_product/key", of=weights_of, atol=1e-3),
     rival(FOUR, "reads_the_unlike", content_read(MEMORY, KEY, -3.0), of=weights_of),
-    differs(FOUR, MILD, "ignores_sharpness", of=weights_of),
-    relates(FOUR, MILD, "divides_by_sharpness", lambda got, then: got[0].max() >= then[0].max()),
+    differs(FOUR, MILD, "ignores_scale", of=weights_of),
+    relates(FOUR, MILD, "divides_by_scale", lambda got, then: got[0].max() >= then[0].max()),
     looks(FOUR, "weighs_features", lambda got, memory: near(got[1], memory @ got[0]) and {"average": got[0] @ memory}),
     looks(FOUR, "reads_unit_slots", lambda got, memory: near(got[1], got[0] @ F.normalize(memory, dim=1))),
     equals(FOUR),
-    equals(Case(memory=WIDE, key=WIDE[0] + WIDE[1], sharpness=2.0)),
+    equals(Case(memory=WIDE, key=WIDE[0] + WIDE[1], scale=2.0)),
     fails(ONE_EMPTY, "empty_slot_is_nan", "not_finite"),
     equals(ONE_EMPTY, "a memory whose slot 3 is empty (its cosine counts as 0)"),
     differentiable(FOUR, "key", "memory", of=read_of),
