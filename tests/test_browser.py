@@ -1,4 +1,8 @@
-"""The course in a real browser: what nbval cannot see, since sliders, canvases and typing need a page."""
+"""The course in a real browser: what nbval cannot see, since sliders, canvases and typing need a page.
+
+Lessons that train for long are opened as they are stored. Then only the cells that make their widgets are run, with the
+cells that those need, and their trainings are shorter. That every cell runs is proved under nbval.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,19 +37,24 @@ KEEP = {"@jupyterlab/docmanager-extension:plugin": {"autosave": False}}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that the pages read and write. Its `course` is a copy, so that nothing reaches the repository."""
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[str]:
     """JupyterLab at the course, with settings, workspaces and a learner's folder of its own."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine; on Debian: apt-get install chromium")
     pytest.importorskip("playwright", reason="playwright is not installed")
-    folder = tmp_path_factory.mktemp("lab")
     settings = folder / "settings"
     for plugin, values in (PLAIN | QUIET | KEEP).items():
         owner, _, name = plugin.partition(":")
         file = settings / owner / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
-    course = folder / "course"  # a copy, so that nothing a page does reaches the repository
+    course = folder / "course"
     shutil.copytree(repository() / "notebooks", course / "notebooks")
     home = course / "my_exercises"
     shutil.copytree(repository() / "exercises", home)
@@ -111,17 +120,35 @@ class Lab:
 
     def run_all(self) -> None:
         self.page.set_default_timeout(600_000)
-        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        for command in ("clear-all-cell-outputs", "run-all-cells"):
+            self.page.evaluate("name => window.jupyterapp.commands.execute('notebook:' + name)", command)
         self.page.wait_for_function(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
         )
         self.page.set_default_timeout(60_000)
+        code = (cell for cell in self.cells() if cell["cell_type"] == "code" and "".join(cell["source"]).strip())
+        assert all(cell["execution_count"] for cell in code), "a cell did not run"
+
+    def cells(self) -> list[dict[str, Any]]:
+        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells")
+
+    def run(self, *words: str) -> None:
+        """Run, in this order, the cells whose code contains these words: for each the one cell that does."""
+        cells = self.cells()
+        for said in words:
+            code = (cell["cell_type"] == "code" and said in "".join(cell["source"]) for cell in cells)
+            [number] = [index for index, found in enumerate(code) if found]
+            self.page.evaluate(
+                """async number => {
+                    window.jupyterapp.shell.currentWidget.content.activeCellIndex = number;
+                    await window.jupyterapp.commands.execute('notebook:run-cell');
+                }""",
+                number,
+            )
 
     def outputs(self) -> list[dict[str, Any]]:
         """All outputs, each with the source of its cell."""
-        cells = self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells")
-        code = [cell for cell in cells if cell["cell_type"] == "code"]
-        assert all(cell["execution_count"] for cell in code if "".join(cell["source"]).strip()), "a cell did not run"
+        code = [cell for cell in self.cells() if cell["cell_type"] == "code"]
         return [output | {"source": "".join(cell["source"])} for cell in code for output in cell["outputs"]]
 
     def expect_clean(self) -> None:
@@ -146,10 +173,17 @@ class Lab:
 
 
 @pytest.fixture
-def open_notebook(browser: Any, server: str) -> Iterator[Any]:
+def open_notebook(browser: Any, server: str, folder: Path) -> Iterator[Any]:
+    """Opens the course's notebook at a path, with what `shorter` says in place of what the notebook says."""
     labs: list[Lab] = []
 
-    def opener(path: str) -> Lab:
+    def opener(path: str, shorter: Mapping[str, str] | None = None) -> Lab:
+        file = folder / "course" / path
+        text = file.read_text(encoding="utf-8")
+        for long, short in (shorter or {}).items():
+            assert text.count(long) == 1, (path, long, text.count(long))
+            text = text.replace(long, short)
+        file.write_text(text, encoding="utf-8", newline="\n")
         labs.append(Lab(browser, server, path))
         return labs[-1]
 
@@ -271,8 +305,8 @@ def test_lesson_01_the_picture_steps_and_the_star_moves(open_notebook: Any) -> N
 
 
 def test_lesson_02_the_steps_are_scrubbed_and_a_point_is_dragged(open_notebook: Any) -> None:
-    lab = open_notebook("notebooks/02_many_tasks.ipynb")
-    lab.run_all()
+    lab = open_notebook("notebooks/02_many_tasks.ipynb", shorter={"steps=1_500": "steps=30", "steps=2_000": "steps=30"})
+    lab.run("import time", "pooled = FineTuned(", "learned = MAML(", "widgets.TwoStarts(")
     lab.expect_clean()
     widget = lab.widget("Two starts")
     before = widget.locator("svg").first.inner_html()
@@ -295,7 +329,7 @@ def test_lesson_02_the_steps_are_scrubbed_and_a_point_is_dragged(open_notebook: 
 
 def test_lesson_03_draw_again_gives_another_card(open_notebook: Any) -> None:
     lab = open_notebook("notebooks/03_few_shot_episodes.ipynb")
-    lab.run_all()
+    lab.run("import torch", "data = characters()", "widgets.EpisodeCard(")
     lab.expect_clean()
     widget = lab.widget("Episode card")
     before = widget.inner_html()
@@ -307,11 +341,13 @@ def test_lesson_03_draw_again_gives_another_card(open_notebook: Any) -> None:
 
 
 def test_lesson_04_classes_fall_apart_while_the_step_is_scrubbed(open_notebook: Any) -> None:
-    lab = open_notebook("notebooks/04_learning_to_compare.ipynb")
-    lab.run_all()
+    lab = open_notebook(
+        "notebooks/04_learning_to_compare.ipynb", shorter={"steps=900,": "steps=20,", "80, 160, 320, 900]": "20]"}
+    )
+    lab.run("import torch", "data = characters()", "prototypical = Prototypical(conv_strided", "widgets.Clusters(")
     lab.expect_clean()
     widget = lab.widget("Clusters")
-    assert "After 900 training steps" in widget.locator(".ml-status").first.inner_text()
+    assert "After 20 training steps" in widget.locator(".ml-status").first.inner_text()
     slider = widget.locator("input[type=range]").first
     slider.scroll_into_view_if_needed()
     slider.focus()
@@ -328,7 +364,7 @@ def test_lesson_04_classes_fall_apart_while_the_step_is_scrubbed(open_notebook: 
 
 def test_lesson_05_a_step_lights_the_slot_it_reads(open_notebook: Any) -> None:
     lab = open_notebook("notebooks/05_learning_to_read.ipynb")
-    lab.run_all()
+    lab.run("import torch", "data = characters()", "fifteen = Episodes(", "widgets.Memory(")
     lab.expect_clean()
     widget = lab.widget("Memory")
     step = widget.locator("g.ml-cell").nth(6)
@@ -343,8 +379,14 @@ def test_lesson_05_a_step_lights_the_slot_it_reads(open_notebook: Any) -> None:
 
 
 def test_lesson_07_the_start_is_dragged_and_the_rate_moves_the_minimum(open_notebook: Any) -> None:
-    lab = open_notebook("notebooks/07_learning_where_to_start.ipynb")
-    lab.run_all()
+    lab = open_notebook(
+        "notebooks/07_learning_where_to_start.ipynb",
+        shorter={
+            "training_waves, 1_000,": "training_waves, 20,",
+            "maml, training_waves, 2_000,": "maml, training_waves, 20,",
+        },
+    )
+    lab.run("import inspect", "maml = MAML(", "widgets.TwoStarts(", "widgets.Landscapes(")
     lab.expect_clean()
     widget = lab.widget("Landscapes")
     said, both = widget.locator(".ml-status").first, widget.locator(".ml-status").last
@@ -378,8 +420,15 @@ def test_lesson_07_the_start_is_dragged_and_the_rate_moves_the_minimum(open_note
 
 
 def test_lesson_08_the_step_of_training_is_scrubbed(open_notebook: Any) -> None:
-    lab = open_notebook("notebooks/08_learning_how_to_step.ipynb")
-    lab.run_all()
+    lab = open_notebook(
+        "notebooks/08_learning_how_to_step.ipynb",
+        shorter={
+            "LSTMOptimizer(), 100,": "learned_rule('lstm_quadratics'), 100,",
+            "problems, 800,": "problems, 1,",
+            "learned, problems=128": "learned, problems=16",
+        },
+    )
+    lab.run("import inspect", "problems = Quadratics()", "tuned = {}", "losses = {}", "widgets.Steps(")
     lab.expect_clean()
     widget = lab.widget("Steps")
     said = widget.locator(".ml-status")
@@ -392,7 +441,7 @@ def test_lesson_08_the_step_of_training_is_scrubbed(open_notebook: Any) -> None:
 
 def test_lesson_09_training_grows_until_its_loss_has_cliffs(open_notebook: Any) -> None:
     lab = open_notebook("notebooks/09_when_you_cannot_backpropagate.ipynb")
-    lab.run_all()
+    lab.run("import torch", "widgets.Cliffs(")
     lab.expect_clean()
     widget = lab.widget("Cliffs")
     said = widget.locator(".ml-status")
@@ -451,7 +500,7 @@ def expect_the_texts_that_python_draws(lab: Lab, widget: Any, *words: str) -> No
 
 def test_lesson_06_the_gradient_runs_back_is_cut_and_moves_what_is_learned(open_notebook: Any) -> None:
     lab = open_notebook("notebooks/06_learner_and_meta_learner.ipynb")
-    lab.run_all()
+    lab.run("import torch", "def squared_error", "theta_0, phi =", "widgets.MetaTraining(")
     lab.expect_clean()
     widget = lab.widget("Meta-training")
     said = widget.locator(".mt-status")
