@@ -75,11 +75,11 @@ class LayerStepRates:
 
     rates: Tensor
 
-    def init(self, params: Params) -> int:
+    def init(self, params: Params) -> Tensor:
         """The number of the step, 0."""
-        return 0
+        return torch.tensor(0)
 
-    def update(self, params: Params, grads: Params, step: int, loss: Tensor) -> tuple[Params, int]:
+    def update(self, params: Params, grads: Params, step: Tensor, loss: Tensor) -> tuple[Params, Tensor]:
         """One step against the gradient at this step's rates; beyond the last ones, at the last."""
-        rates = self.rates[min(step, len(self.rates) - 1)]
+        rates = self.rates[step.clamp(max=len(self.rates) - 1)]
         return {name: p - rate * grads[name] for (name, p), rate in zip(params.items(), rates, strict=True)}, step + 1
