@@ -78,10 +78,10 @@ def test_slopes_are_finite_differences(meta_loss: str) -> None:
 
 
 def test_the_smoothed_curve_is_what_sampling_says() -> None:
-    curves = cliff_curves((1, 100), RATES, sigma=0.1)
+    curves = cliff_curves((1, 100), RATES[::2], sigma=0.1)
     z = np.random.default_rng(0).standard_normal(20_000)
     for i, length in enumerate(curves.lengths):
-        for j, log_rate in enumerate(RATES.tolist()):
+        for j, log_rate in enumerate(RATES[::2].tolist()):
             losses = by_array(log_rate + 0.1 * z, length)[0] / length
             slopes = losses * z / 0.1
             for exact, sample in ((curves.smoothed[i, j], losses), (curves.smoothed_slopes[i, j], slopes)):
@@ -89,11 +89,11 @@ def test_the_smoothed_curve_is_what_sampling_says() -> None:
 
 
 def test_one_rate_or_many_are_smoothed_alike() -> None:
-    curves = cliff_curves((100,), torch.tensor([-2.75, DEFAULT, -1.25]))
-    for j, log_rate in enumerate(curves.log_rates.tolist()):
-        arrows = gradient_arrows(log_rate, 100, particles=2)
-        assert arrows.smoothed == pytest.approx(curves.smoothed[0, j].item(), abs=0.01)
-        assert arrows.smoothed_slope == pytest.approx(curves.smoothed_slopes[0, j].item(), abs=0.2)
+    curves = cliff_curves((20, 100), torch.tensor([-2.75, -1.25, DEFAULT]))
+    for i, j in ((0, 0), (0, 1), (1, 2)):
+        arrows = gradient_arrows(curves.log_rates[j].item(), curves.lengths[i], particles=2)
+        assert arrows.smoothed == pytest.approx(curves.smoothed[i, j].item(), abs=0.01)
+        assert arrows.smoothed_slope == pytest.approx(curves.smoothed_slopes[i, j].item(), abs=0.2)
 
 
 def test_smooth_turns_to_cliffs() -> None:
@@ -153,10 +153,10 @@ def test_without_a_second_segment_nothing_is_truncated() -> None:
 
 
 def test_the_interval_is_of_the_mean_of_pairs() -> None:
-    few, many = (gradient_arrows(particles=n).estimates["ES"][1] for n in (1000, 4000))
+    few, many = (gradient_arrows(length=20, particles=n).estimates["ES"][1] for n in (1000, 4000))
     assert many == pytest.approx(few / 2, rel=0.15)
-    assert gradient_arrows(seed=1).estimates["ES"] != gradient_arrows().estimates["ES"]
-    assert gradient_arrows() == gradient_arrows()
+    once, again, other = (gradient_arrows(length=30, particles=20, seed=seed) for seed in (0, 0, 1))
+    assert once == again and once.estimates["ES"] != other.estimates["ES"]
 
 
 def test_it_is_quick() -> None:
