@@ -19,6 +19,8 @@ _HOME = {
         "Characters",
         "characters",
         "my_symbols",
+        "ImageClasses",
+        "images_from_folder",
         "Quadratics",
         "MiniBatches",
         "digits",

@@ -2,6 +2,8 @@
 
 from .characters import Characters, characters
 from .episodes import Episodes
+from .folders import images_from_folder
+from .image_classes import ImageClasses
 from .mini_batches import MiniBatches, digits, table
 from .point_clouds import PointClouds
 from .quadratics import Quadratics, summed_squares
@@ -13,6 +15,7 @@ __all__ = [
     "Characters",
     "Episodes",
     "Examples",
+    "ImageClasses",
     "MiniBatches",
     "PointClouds",
     "Quadratics",
@@ -21,6 +24,7 @@ __all__ = [
     "characters",
     "check_tasks",
     "digits",
+    "images_from_folder",
     "my_symbols",
     "one_task",
     "stack_tasks",

@@ -92,6 +92,16 @@ class Characters:
                     )
                 owners[i] = name
 
+    @property
+    def counts(self) -> Tensor:
+        """How many examples each class has, int64 (classes,): as many as the others."""
+        return torch.full((self.images.shape[0],), self.images.shape[1])
+
+    @property
+    def kinds(self) -> list[str]:
+        """The larger kind that each class belongs to: its alphabet."""
+        return self.alphabets
+
     def embedded(self, encoder: nn.Module) -> Characters:
         """The same characters, every image turned into features once, in eval mode, to be trained on many times."""
         frozen, images = Frozen(encoder), self.images.flatten(0, 1)

@@ -1,13 +1,42 @@
 """Few-shot episodes: small tasks drawn from many classes, so that training imitates the test."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from .._common.arguments import whole
-from .characters import Characters
 from .task import Examples, Task
+
+
+class Classes(Protocol):
+    """What episodes are drawn from: examples sorted by class. `Characters` and `ImageClasses` are such.
+
+    `names` says what each class is called; `splits` holds the ids of
+    each split's classes; `source` and `split` say in words where the examples are from and how classes were split;
+    `features`, where there are any, are given in place of images.
+    """
+
+    names: list[str]
+    splits: dict[str, Tensor]
+    source: str
+    split: str
+    features: Tensor | None
+
+    @property
+    def kinds(self) -> list[str]:
+        """The larger kind, such as an alphabet, that each class belongs to."""
+        ...
+
+    @property
+    def counts(self) -> Tensor:
+        """How many examples each class has, int64 (classes,)."""
+        ...
+
+    def inputs(self, places: Tensor) -> Tensor:
+        """Inputs at places of any shape, counted through all classes in their order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,7 +48,8 @@ class Episodes:
     without replacement.
 
     Args:
-        characters: the images, or features, and their splits.
+        characters: the images, or features, and their splits: `Characters`, or `ImageClasses`, whose classes may be
+            of unequal size.
         ways: classes in an episode, 2 or more.
         shots: support examples of each class.
         queries: query examples of each class.
@@ -31,7 +61,7 @@ class Episodes:
             than there are.
     """
 
-    characters: Characters
+    characters: Classes
     ways: int
     shots: int
     queries: int
@@ -52,17 +82,25 @@ class Episodes:
                 f"{self.ways}-way episodes need {self.ways} classes; the {self.split!r} split has {have}. "
                 f"Lower ways{other}."
             )
-        needed, examples = self.shots + self.queries, self.characters.images.shape[1]
-        if needed > examples:
-            raise ValueError(
-                f"{self.shots} shots and {self.queries} queries need {needed} examples of a class; there are "
-                f"{examples}. Lower shots or queries."
-            )
+        self._check_counts(splits[self.split])
         if self.within_alphabet and not self._alphabets():
             raise ValueError(
                 f"{self.ways}-way episodes within an alphabet need {self.ways} classes of one; no alphabet of the "
                 f"{self.split!r} split has so many. Lower ways, or set within_alphabet=False."
             )
+
+    def _check_counts(self, ids: Tensor) -> None:
+        counts, needed = self.characters.counts[ids], self.shots + self.queries
+        if needed <= counts.min():
+            return
+        have = f"there are {counts.min()}"
+        if counts.min() < counts.max():
+            small = [f"{self.characters.names[i]!r} has {self.characters.counts[i]}" for i in ids[counts < needed]]
+            have = ", ".join(small[:5]) + (f", and {len(small) - 5} more have too few" if len(small) > 5 else "")
+        raise ValueError(
+            f"{self.shots} shots and {self.queries} queries need {needed} examples of a class; {have}. Lower shots or "
+            "queries."
+        )
 
     @property
     def protocol(self) -> str:
@@ -77,12 +115,15 @@ class Episodes:
     def sample(self, tasks: int, generator: Generator) -> Task:
         """A stack of `tasks` episodes: x (tasks, ways * n, 1, 28, 28), 0 paper and 1 ink, and y (tasks, ways * n).
 
-        Where the characters are embedded, x holds features instead: (tasks, ways * n, d).
+        Images of other data have their own channels and size. Where the images are embedded, x holds features instead:
+        (tasks, ways * n, d).
         """
-        images = self.characters.images
         classes = self._draw_classes(tasks, generator)
         drawn = self.shots + self.queries
-        order = torch.rand(tasks, self.ways, images.shape[1], generator=generator).argsort(-1)[..., :drawn]
+        most = int(self.characters.counts[self.characters.splits[self.split]].max())
+        rank = torch.rand(tasks, self.ways, most, generator=generator)
+        missing = torch.arange(most) >= self.characters.counts[classes][..., None]
+        order = rank.masked_fill_(missing, 2.0).argsort(-1)[..., :drawn]  # above every rank drawn
         labels = torch.arange(self.ways)[None, :, None].expand(tasks, self.ways, drawn)
         support, query = (
             self._examples(classes, order[..., part], labels[..., part], generator)
@@ -100,10 +141,10 @@ class Episodes:
 
     def _alphabets(self) -> dict[str, Tensor]:
         """Which classes of the split belong to each alphabet that has enough of them."""
-        ids = self.characters.splits[self.split].tolist()
+        ids, kinds = self.characters.splits[self.split].tolist(), self.characters.kinds
         places: dict[str, list[int]] = {}
         for place, i in enumerate(ids):
-            places.setdefault(self.characters.alphabets[i], []).append(place)
+            places.setdefault(kinds[i], []).append(place)
         members = {}
         for name, where in places.items():
             if len(where) >= self.ways:
@@ -114,6 +155,7 @@ class Episodes:
     def _examples(self, classes: Tensor, chosen: Tensor, labels: Tensor, generator: Generator) -> Examples:
         """The chosen examples (tasks, ways, n) as one shuffled set a task."""
         tasks = len(classes)
-        flat = (classes[..., None] * self.characters.images.shape[1] + chosen).flatten(1)
+        first = self.characters.counts.cumsum(0) - self.characters.counts
+        flat = (first[classes][..., None] + chosen).flatten(1)
         shuffled = torch.rand(flat.shape, generator=generator).argsort(-1)
         return Examples(self.characters.inputs(flat.gather(1, shuffled)), labels.reshape(tasks, -1).gather(1, shuffled))
