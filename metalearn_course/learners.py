@@ -86,29 +86,39 @@ def conv4(outputs: int | None, width: int = 64, norm: str = "group") -> nn.Modul
     return _channels_last(nn.Sequential(Images(), *blocks, nn.Flatten(), *head))
 
 
-def conv_strided(outputs: int | None, widths: Sequence[int] = (32, 32, 64), norm: str = "group") -> nn.Module:
+def conv_strided(
+    outputs: int | None,
+    widths: Sequence[int] = (32, 32, 64),
+    norm: str = "group",
+    *,
+    channels: int = 1,
+    size: int = 28,
+) -> nn.Module:
     """Blocks of 3x3 convolution with stride 2, norm and ReLU, then one linear layer: several times faster than conv4.
 
     Args:
         outputs: of the linear layer; None for the last feature maps, without that layer.
         widths: how many channels each block has.
         norm: as in `conv4`.
+        channels: of the images, 1 for gray, 3 for color.
+        size: of the images, which are square, in pixels.
 
     Returns:
-        A module: x (n, 1, 28, 28) -> (n, outputs), or the feature maps (n, widths[-1], h, w).
+        A module: x (n, channels, size, size) -> (n, outputs), or the feature maps (n, widths[-1], h, w).
 
     Raises:
         ValueError: if a number is no whole one from 1, or `norm` is unknown.
     """
     outputs = None if outputs is None else whole("outputs", outputs)
     widths = [whole(f"widths[{i}]", width) for i, width in enumerate(widths)]
+    channels, size = whole("channels", channels), whole("size", size)
     blocks: list[nn.Module] = []
-    size = 28
-    for inputs, width in pairwise((1, *widths)):
+    left = size
+    for inputs, width in pairwise((channels, *widths)):
         blocks += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), _norm(norm, width), nn.ReLU()]
-        size = (size + 1) // 2
-    head = [] if outputs is None else [nn.Flatten(), nn.Linear(widths[-1] * size**2, outputs)]
-    return _channels_last(nn.Sequential(Images(), *blocks, *head))
+        left = (left + 1) // 2
+    head = [] if outputs is None else [nn.Flatten(), nn.Linear(widths[-1] * left**2, outputs)]
+    return _channels_last(nn.Sequential(Images(channels, size), *blocks, *head))
 
 
 def _channels_last(network: Any) -> nn.Module:
@@ -155,15 +165,23 @@ class FirstConvolution(nn.Module):
 
 
 class Images(nn.Module):
-    """A check in front of an encoder: float images (n, 1, 28, 28) pass, anything else is refused."""
+    """A check in front of an encoder: float images (n, channels, size, size) pass, anything else is refused.
+
+    Args:
+        channels: that the encoder was built for.
+        size: likewise, in pixels.
+    """
+
+    def __init__(self, channels: int = 1, size: int = 28) -> None:
+        super().__init__()
+        self.shape = (channels, size, size)
 
     def forward(self, x: Tensor) -> Tensor:
         """The images as they are; ValueError for another shape, TypeError for another dtype."""
-        if x.shape[1:] != (1, 28, 28):
-            advice = {2: f"Features need a method built with features={x.shape[-1]}.", 4: "Resize them."}
+        if x.shape[1:] != self.shape:
             raise ValueError(
-                f"The encoder got x of shape {tuple(x.shape)}; it was made for images (n, 1, 28, 28). "
-                f"{advice.get(x.ndim, 'Give it a batch of images.')}"
+                f"The encoder got x of shape {tuple(x.shape)}; it was made for images "
+                f"(n, {', '.join(map(str, self.shape))}). {self._advice(x)}"
             )
         if not x.is_floating_point():
             raise TypeError(
@@ -171,6 +189,16 @@ class Images(nn.Module):
                 f"x.float() / 255."
             )
         return x
+
+    def _advice(self, x: Tensor) -> str:
+        if x.ndim == 2:
+            return f"Features need a method built with features={x.shape[-1]}."
+        if x.ndim != 4:
+            return "Give it a batch of images."
+        other = f"build one for them: conv_strided(outputs, channels={x.shape[1]}, size={x.shape[2]})"
+        if x.shape[1] != self.shape[0]:
+            return f"Their channels differ; {other}."
+        return f"Resize them, or {other}." if x.shape[2] == x.shape[3] else "Resize them."
 
 
 DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # modules whose weights `fresh` draws

@@ -110,6 +110,44 @@ def test_conv_strided_of_the_lessons_has_93920_parameters():
     assert model(torch.rand(3, 1, 28, 28)).shape == (3, 64)
 
 
+@pytest.mark.parametrize(("channels", "size"), [(3, 32), (3, 5), (1, 105), (2, 1)])
+def test_conv_strided_of_other_images_equals_its_functional_form(channels, size):
+    torch.manual_seed(0)
+    model, x = conv_strided(5, (8, 16), channels=channels, size=size), torch.rand(4, channels, size, size)
+    h, parameters = x, list(model.parameters())
+    for w, b, scale, shift in zip(*[iter(parameters[:8])] * 4, strict=True):
+        h = F.relu(F.group_norm(F.conv2d(h, w, b, stride=2, padding=1), len(w) // 8, scale, shift))
+    torch.testing.assert_close(model(x), F.linear(h.flatten(1), *parameters[8:]), rtol=1e-4, atol=1e-5)
+
+
+def test_conv_strided_draws_the_same_weights_as_before_it_took_channels_and_size():
+    """The layers in their order, drawn by torch itself, one after another from one seed."""
+    torch.manual_seed(3)
+    model = conv_strided(5, (8, 16))
+    torch.manual_seed(3)
+    layers = [torch.nn.Conv2d(1, 8, 3), torch.nn.Conv2d(8, 16, 3), torch.nn.Linear(16 * 7 * 7, 5)]
+    mine = [p for p in model.parameters() if p.ndim > 1]
+    assert all(p.equal(layer.weight) for p, layer in zip(mine, layers, strict=True))
+    assert list(model.state_dict())[:2] == ["1.weight", "1.bias"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((2, 3, 32, 32), "Their channels differ; build one for them: conv_strided(outputs, channels=3, size=32)."),
+        ((2, 1, 64, 64), "Resize them, or build one for them: conv_strided(outputs, channels=1, size=64)."),
+        ((2, 1, 64, 48), "Resize them."),
+        ((2, 64), "Features need a method built with features=64."),
+    ],
+)
+def test_an_encoder_says_what_to_do_with_other_images(shape, advice):
+    with pytest.raises(ValueError) as caught:
+        conv_strided(5)(torch.rand(shape))
+    assert str(caught.value) == f"The encoder got x of shape {shape}; it was made for images (n, 1, 28, 28). {advice}"
+    with pytest.raises(ValueError, match=r"it was made for images \(n, 3, 9, 9\)\."):
+        conv_strided(5, channels=3, size=9)(torch.rand(2, 3, 9, 8))
+
+
 @pytest.mark.parametrize("make", [lambda: conv4(None, width=8), lambda: conv_strided(8)])
 @pytest.mark.parametrize(
     ("x", "error", "message"),

@@ -71,7 +71,7 @@ ARGUMENTS = [
     # learners
     *whole_of(lambda **o: C.linear(**{"inputs": 4, "outputs": 2} | o), inputs=3, outputs=3),
     *whole_of(lambda **o: C.conv4(**{"outputs": 2, "width": 8} | o), outputs=3, width=9),
-    *whole_of(lambda **o: C.conv_strided(**o), outputs=3),
+    *whole_of(lambda **o: C.conv_strided(**{"outputs": 2} | o), outputs=3, channels=3, size=9),
     # update rules
     *real_of(lambda **o: C.SGD(**o), lr=0.25),
     *real_of(lambda **o: C.Momentum(**{"lr": 0.5} | o), lr=0.25, momentum=0.25),
