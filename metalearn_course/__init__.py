@@ -21,6 +21,7 @@ _HOME = {
         "my_symbols",
         "ImageClasses",
         "images_from_folder",
+        "pictures",
         "Quadratics",
         "MiniBatches",
         "digits",

@@ -5,6 +5,7 @@ from .episodes import Episodes
 from .folders import images_from_folder
 from .image_classes import ImageClasses
 from .mini_batches import MiniBatches, digits, table
+from .pictures import pictures
 from .point_clouds import PointClouds
 from .quadratics import Quadratics, summed_squares
 from .sinusoids import Sinusoids
@@ -27,6 +28,7 @@ __all__ = [
     "images_from_folder",
     "my_symbols",
     "one_task",
+    "pictures",
     "stack_tasks",
     "summed_squares",
     "table",
