@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -185,5 +184,7 @@ def _drawn(names: Sequence[str], splits: Mapping[str, float], seed: int) -> tupl
 
 
 def _unknown_class(name: str, names: Sequence[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(str(name), names, 3) or names[:3]
     return f"There is no class {name!r}; there are {len(names)} others, such as {', '.join(map(repr, near))}."
