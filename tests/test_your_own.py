@@ -47,7 +47,7 @@ def run(blocks):
     return names
 
 
-@pytest.mark.takes(20)
+@pytest.mark.takes(22)
 def test_docs_your_own(my_images, capsys):
     blocks = snippets("docs/your-own.md")
     assert len(blocks) == 13
