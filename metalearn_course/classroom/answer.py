@@ -18,18 +18,22 @@ from metalearn_course.classroom.values import describe, expect_kind
 
 UNSET: Any = object()
 
-_ADVICE = {  # part of what an exception says -> what to do instead
-    "with more than one value is ambiguous": "An `if` cannot ask about many numbers at once: let `torch.where` choose "
-    "for each",
-    "inside of a function being transformed": "Where `vmap` or `grad` runs a function, nothing can be marked in place: "
-    "`torch.func.grad(loss)(params)` gives the gradient of a function that returns a loss, with no "
-    "`requires_grad_()` and no `backward()`",
+_FUNCTIONAL = (
+    "Where `vmap` or `grad` runs a function, no tensor can be marked with `requires_grad_()`, and no `backward()` can "
+    "be called: `torch.func.grad(loss)(params)` gives the gradient of a function `loss` that returns one number"
+)
+_INSTEAD = {  # part of what torch says, in words for those who know its inside -> what to say instead
+    "inside of a function being transformed": _FUNCTIONAL,
+    "called inside a functorch transform": _FUNCTIONAL,
     "(graph leaves) support the deepcopy protocol": "A tensor that was computed cannot be deep-copied: make new ones "
     "by a computation, or copy it with `.clone()`",
+}
+_ADVICE = {  # part of what an exception says -> what to say after it
+    "with more than one value is ambiguous": "An `if` cannot ask about many numbers at once: let `torch.where` choose "
+    "for each",
     "backward through the graph a second time": "A `backward()` uses up what it walks through: ask for each gradient "
     "once, by `torch.func.grad` or `torch.autograd.grad`",
 }
-_ONLY_ADVICE = ("inside of a function being transformed", "(graph leaves) support the deepcopy protocol")
 
 
 class Answer:
@@ -114,11 +118,13 @@ class Answer:
 
     def _said(self, error: BaseException) -> str:
         text, place = words_of(error), learners_place(error, self.function)
-        advice = next((advice for part, advice in _ADVICE.items() if part in text), "")
+        where = "" if place is None else f" ({place.text})"
         kind = f"`{self.name}` raised {type(error).__name__}"
-        if not any(part in text for part in _ONLY_ADVICE):
-            kind += f": {text if len(text) <= 300 else text[:297] + '...'}"
-        return kind + ("" if place is None else f" ({place.text})") + (f". {advice}" if advice else "")
+        instead = next((said for part, said in _INSTEAD.items() if part in text), None)
+        if instead is not None:
+            return f"{kind}{where}. {instead}"
+        advice = next((f". {said}" for part, said in _ADVICE.items() if part in text), "")
+        return f"{kind}: {text if len(text) <= 300 else text[:297] + '...'}{where}{advice}"
 
     def _expect_returned(self, result: Any) -> None:
         """Raise where the function's own code did not run to its `return`."""

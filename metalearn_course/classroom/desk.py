@@ -82,7 +82,8 @@ def solved_or_skip(*functions: Any) -> bool:
     Args:
         functions: the functions themselves, as the cell is going to call them.
     """
-    called = [_name_of(function, sys._getframe(1).f_globals) for function in functions]
+    notebook = sys._getframe(1).f_globals
+    called = [_name_of(function, notebook) for function in functions]
     for name, function in zip(called, functions, strict=True):
         if not any(_same(function, solved) for solved in _solved.values()):
             _report(use=name, ran=False)

@@ -86,11 +86,13 @@ class Screen:
 
     def write(self, text: str) -> int:
         """Write what there is room for."""
-        if 0 < self.room < len(text):
-            self.stream.write(f"{text[: self.room]}\n... (more was printed than can be shown)\n")
-        elif self.room > 0:
-            self.stream.write(text)
-        self.room -= len(text)
+        if self.room > 0:
+            self.stream.write(text[: self.room])
+        if len(text) > self.room >= 0:  # for the first time
+            self.stream.write("\n... (more was printed than can be shown)\n")
+            self.room = -1
+        else:
+            self.room -= len(text)
         return len(text)
 
     def writelines(self, lines: Any) -> None:

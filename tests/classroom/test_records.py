@@ -67,7 +67,11 @@ def test_files_that_cannot_be_read_are_numbered_and_kept(capsys, learners_folder
         file.write_text(content, encoding="utf-8")
         records.update("sgd_update", lambda record: {"solved": True})
     kept = ["progress.unreadable.json", "progress.unreadable-2.json", "progress.unreadable-3.json"]
-    assert [(learners_folder / name).read_text(encoding="utf-8") for name in kept] == ["{half", "[]", '{"exercises": 3}']
+    assert [(learners_folder / name).read_text(encoding="utf-8") for name in kept] == [
+        "{half",
+        "[]",
+        '{"exercises": 3}',
+    ]
     said = capsys.readouterr().out
     assert all(f"kept as {name};" in said for name in kept)
     assert records.load() == {"sgd_update": {"solved": True}}
