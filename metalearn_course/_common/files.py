@@ -8,15 +8,21 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 HOUR = 3600.0
+PATIENCE = 30.0  # seconds
 _PART = re.compile(r".+\.(?P<host>[\w-]*)@(?P<process>\d{1,9})-[0-9a-f]{8}\.part", re.DOTALL)
 if sys.platform == "win32":
+    import msvcrt
+
     _HOST = ""
 else:
+    import fcntl
+
     _HOST = re.sub(r"[^\w-]", "-", os.uname().nodename)
 
 
@@ -52,6 +58,56 @@ def write_aside(path: Path, content: bytes | Callable[[BinaryIO], object], *, ov
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Let nobody else who asks for `path` in between: neither a thread, nor another process of this machine.
+
+    The lock is on an empty file beside `path`, `.NAME.lock`, which stays. The system lets go of it when its owner ends.
+    Whoever has waited for `patience` seconds goes on all the same, as on a file system that has no locks. OSError where
+    the folder cannot be written.
+    """
+    _make_folder(path.parent)
+    with path.with_name(f".{path.name}.lock").open("ab") as file:
+        deadline = time.monotonic() + patience
+        while not _lock(file.fileno()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            _unlock(file.fileno())
+
+
+def _lock(file: int) -> bool:
+    """Try to lock an open file; whether it is locked now, or cannot be."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(file, 0, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
+
+
+def _unlock(file: int) -> None:
+    """Closing the file would do, too; Windows takes its time for that."""
+    with contextlib.suppress(OSError):  # it never was locked
+        if sys.platform == "win32":
+            os.lseek(file, 0, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def put_aside(path: Path, why: str) -> Path:
+    """Rename `path` to `name.WHY.ext`, or `name.WHY-2.ext` and so on where that is taken; returns its new place."""
+    names = [path.with_suffix(f".{why}{number}{path.suffix}") for number in ["", *(f"-{n}" for n in range(2, 1000))]]
+    aside = next((name for name in names if not os.path.lexists(name)), names[-1])
+    path.replace(aside)
+    return aside
 
 
 def is_full(error: OSError) -> bool:

@@ -102,6 +102,8 @@ def _deeper(value: Any) -> Any:
 
 
 def _other_dtype(value: Any) -> Any:
+    if isinstance(value, Tensor) and not value.ndim and value.is_floating_point():
+        return value.half()  # a single number may be of 32 or 64 bits
     if isinstance(value, Tensor):
         return value.to(torch.float64 if value.dtype != torch.float64 else torch.float32)
     raise NothingToSpoil

@@ -1,62 +1,57 @@
-"""Run a learner's function so that whatever it does can be said in one sentence.
-
-Endless loops are stopped without SIGALRM, which Windows lacks: a timer thread calls `_thread.interrupt_main` again and
-again, and a SIGINT handler raises `TimeLimit` while, and only while, the learner's code is on the stack. An interrupt
-that arrives after the function has returned therefore does nothing. Where an `except:` swallows it, the next one is
-already pending: every interrupt leaves another behind, so that nested loops are left level by level.
-"""
+"""Run a learner's function so that whatever it does can be said in one sentence."""
 
 from __future__ import annotations
 
-import _thread
 import inspect
-import linecache
-import signal
-import threading
-import time
-import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metalearn_course.classroom.mistakes import SECONDS, Mistake, NotYet
-from metalearn_course.classroom.values import expect_kind, parts
+from metalearn_course.classroom.places import files_of, learners_place, stub_in
+from metalearn_course.classroom.snapshot import Snapshot
+from metalearn_course.classroom.surroundings import Surroundings
+from metalearn_course.classroom.time_limit import TimeLimit, limited
+from metalearn_course.classroom.values import describe, expect_kind
 
-GRACE = 1.0
-_UNSET: Any = object()
+UNSET: Any = object()
 
-
-class TimeLimit(BaseException):
-    """Raised inside a learner's function when its time is over."""
-
-
-class _Interrupt(int):
-    """Reading `again` leaves an interrupt pending.
-
-    An attribute, because Python looks for pending signals after every call, but not after an attribute: the interrupt
-    is seen in the learner's code, not in the handler that left it behind.
-    """
-
-    again = property(_thread.interrupt_main)
+_FUNCTIONAL = (
+    "Where `vmap` or `grad` runs a function, no tensor can be marked with `requires_grad_()`, and no `backward()` can "
+    "be called: `torch.func.grad(loss)(params)` gives the gradient of a function `loss` that returns one number"
+)
+_INSTEAD = {  # part of what torch says, in words for those who know its inside -> what to say instead
+    "inside of a function being transformed": _FUNCTIONAL,
+    "called inside a functorch transform": _FUNCTIONAL,
+    "(graph leaves) support the deepcopy protocol": "A tensor that was computed cannot be deep-copied: make new ones "
+    "by a computation, or copy it with `.clone()`",
+}
+_ADVICE = {  # part of what an exception says -> what to say after it
+    "with more than one value is ambiguous": "An `if` cannot ask about many numbers at once: let `torch.where` choose "
+    "for each",
+    "backward through the graph a second time": "A `backward()` uses up what it walks through: ask for each gradient "
+    "once, by `torch.func.grad` or `torch.autograd.grad`",
+}
 
 
 class Answer:
     """The learner's function under guard: what a check calls.
 
     `answer(*inputs, like=reference)` returns what the function returns, or raises the Mistake or NotYet that says what
-    went wrong. `like` is a value of the type, keys, shape and dtype that is expected.
+    went wrong. `like` is a value of the type, keys, shape and dtype that is expected. `returned` is what came last.
     """
 
-    def __init__(self, function: Callable[..., Any], seconds: float = SECONDS) -> None:
+    def __init__(self, function: Callable[..., Any], seconds: float = SECONDS, name: str | None = None) -> None:
         self.function = function
         self.seconds = seconds
-        self.name = getattr(function, "__name__", "your function")
+        self.name = name or getattr(function, "__name__", "your function")
+        self.returned = UNSET
+        self.files = files_of(function)
+        self.surroundings = Surroundings()
 
-    def __call__(self, *args: Any, like: Any = _UNSET, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, like: Any = UNSET, **kwargs: Any) -> Any:
         """Call the function on these inputs; see the class."""
         inputs = {name: Snapshot(value) for name, value in _named(self.function, args, kwargs).items()}
         try:
@@ -72,104 +67,100 @@ class Answer:
         finally:
             for before in inputs.values():
                 before.restore()
-        if like is not _UNSET:
+        if like is not UNSET:
             expect_kind(result, like, f"the result of `{self.name}`")
         return result
 
-    def within(self, expression: Callable[[Callable[..., Any]], Any], like: Any = _UNSET) -> Any:
+    def within(self, expression: Callable[[Callable[..., Any]], Any], like: Any = UNSET) -> Any:
         """Run `expression(function)` under the same guard, inputs unwatched: for `vmap(function)` and the like."""
         result = self._run(expression)
-        if like is not _UNSET:
+        if like is not UNSET:
             expect_kind(result, like, f"what `{self.name}` gives")
         return result
 
     def _run(self, expression: Callable[[Callable[..., Any]], Any]) -> Any:
         try:
-            return _limited(lambda: expression(self.function), self.seconds, _files(self.function))
+            with self.surroundings.kept():
+                result = limited(lambda: expression(self.function), self.seconds, self.files)
         except TimeLimit:
             message = (
                 f"`{self.name}` was still running after {self.seconds:g} s and was stopped. Does a loop never end?"
             )
             raise Mistake("timeout", message) from None
-        except Exception as error:
-            frame = _learners_frame(error, self.function)
-            if isinstance(error, NotImplementedError) and not str(error) and frame is not None and frame.is_last:
-                raise NotYet(frame.name) from None
-            place = "" if frame is None else f" ({frame.place})"
-            text = " ".join(str(error).split())
-            text = text if len(text) <= 300 else text[:297] + "..."
-            message = f"`{self.name}` raised {type(error).__name__}: {text}{place}"
-            if "with more than one value is ambiguous" in text:
-                message += ". An `if` cannot ask about many numbers at once: let `torch.where` choose for each"
+        except SystemExit:
+            message = f"`{self.name}` ends Python (`exit`, `quit` or `sys.exit`). A function ends with `return`."
             raise Mistake("raised", message) from None
+        except KeyboardInterrupt:  # by the learner, who wants all of it to stop
+            raise
+        except BaseException as error:
+            stub = stub_in(error)
+            if stub is not None:
+                raise NotYet(stub) from None
+            raise Mistake("raised", self._said(error)) from None
+        self._expect_returned(result)
+        self.returned = result = plain(result)
+        return result
+
+    def unusable(self, error: Exception) -> Mistake:
+        """The mistake where a check stumbled over what the function returned."""
+        if "backward through the graph a second time" in str(error):
+            return Mistake(
+                "frees_graph",
+                f"The result of `{self.name}` has no gradient any more: a `backward()` in it, or a gradient without "
+                "`create_graph=True`, used up the way back. Leave the gradient to whoever calls, or ask "
+                "`torch.func.grad`.",
+            )
+        found = f"{type(error).__name__}: {words_of(error)[:300]}"
+        if self.returned is UNSET:
+            return Mistake("check_error", f"the check of `{self.name}` failed by itself ({found}).")
+        given = describe(self.returned)
+        return Mistake("wrong_type", f"`{self.name}` returns {given}, which is not what was asked for ({found}).")
+
+    def _said(self, error: BaseException) -> str:
+        text, place = words_of(error), learners_place(error, self.function)
+        where = "" if place is None else f" ({place.text})"
+        kind = f"`{self.name}` raised {type(error).__name__}"
+        instead = next((said for part, said in _INSTEAD.items() if part in text), None)
+        if instead is not None:
+            return f"{kind}{where}. {instead}"
+        advice = next((f". {said}" for part, said in _ADVICE.items() if part in text), "")
+        return f"{kind}: {text if len(text) <= 300 else text[:297] + '...'}{where}{advice}"
+
+    def _expect_returned(self, result: Any) -> None:
+        """Raise where the function's own code did not run to its `return`."""
+        if inspect.iscoroutine(result):
+            result.close()
+        elif not inspect.isgenerator(result) and not inspect.isasyncgen(result):
+            return
+        if inspect.isgenerator(result):
+            wrong = "a generator: with `yield`, or a `for` in round brackets, nothing is computed yet"
+        else:
+            wrong = "something to wait for: a function that begins with `async` computes nothing when it is called"
+        raise Mistake("wrong_type", f"`{self.name}` gives {wrong}. Write `def`, and give the result back by `return`.")
 
 
-class Snapshot:
-    """A value as it was: what changed since, and the way back.
-
-    The learner's function gets the originals, so that a check can ask for gradients with respect to them.
-    Generators and other objects are not watched: drawing from a generator has to change it.
-    """
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.parts = [(path, Snapshot(item)) for path, item in parts(value)]
-        self.members = value.copy() if isinstance(value, dict | list) else None
-        self.copy: Any = None
-        if isinstance(value, Tensor):
-            self.copy, self.needs_gradient = value.detach().clone(), value.requires_grad
-            self.gradient = value.grad if value.is_leaf else None  # asking others for theirs prints a warning
-        elif isinstance(value, np.ndarray):
-            self.copy = value.copy()
-        elif isinstance(value, torch.nn.Module):
-            named = {**dict(value.named_parameters()), **dict(value.named_buffers())}
-            self.parts = [(f".{name}", Snapshot(item)) for name, item in named.items()]
-
-    def change(self) -> str | None:
-        """The path of the first part that changed, "" for the whole, None when all is as it was."""
-        if self.members is not None and not _same_members(self.value, self.members):
-            return ""
-        if self.copy is not None and not _equal(self.value, self.copy):
-            return ""
-        for path, part in self.parts:
-            inside = part.change()
-            if inside is not None:
-                return path + inside
-        return None
-
-    def restore(self) -> None:
-        """Put the old contents back into the very same objects."""
-        if isinstance(self.value, dict) and isinstance(self.members, dict):
-            self.value.clear()
-            self.value.update(self.members)
-        elif isinstance(self.value, list) and isinstance(self.members, list):
-            self.value[:] = self.members
-        elif isinstance(self.value, Tensor):
-            if not _equal(self.value, self.copy):
-                self.value.data = self.copy
-            if self.value.is_leaf:
-                self.value.grad = self.gradient
-                self.value.requires_grad_(self.needs_gradient)
-        elif isinstance(self.value, np.ndarray) and not _equal(self.value, self.copy):
-            self.value[...] = self.copy
-        for _, part in self.parts:
-            part.restore()
+def words_of(error: BaseException) -> str:
+    """What an exception says, on one line; nothing, where asking it raises another one."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return "(what it says cannot be shown)"
 
 
-def _same_members(now: Any, before: Any) -> bool:
-    if len(now) != len(before):
-        return False
-    if isinstance(now, dict):
-        return all(key in now and now[key] is item for key, item in before.items())
-    return all(one is other for one, other in zip(now, before, strict=True))
-
-
-def _equal(now: Any, before: Any) -> bool:
-    if isinstance(now, np.ndarray):
-        return now.shape == before.shape and np.array_equal(now, before, equal_nan=now.dtype.kind in "fc")
-    if now.shape != before.shape or now.dtype != before.dtype:
-        return False
-    return bool(((now == before) | ((now != now) & (before != before))).all())
+def plain(value: Any) -> Any:
+    """The same value, its tensors without a class of their own, which could say anything of itself."""
+    if isinstance(value, Tensor) and issubclass(type(value), Tensor) and type(value) not in (Tensor, nn.Parameter):
+        with torch._C.DisableTorchFunctionSubclass():
+            return Tensor.as_subclass(value, Tensor)
+    if issubclass(type(value), dict):
+        inside = {key: plain(item) for key, item in value.items()}
+        return inside if any(inside[key] is not value[key] for key in value) else value
+    if type(value) in (list, tuple) or (issubclass(type(value), tuple) and hasattr(type(value), "_make")):
+        items = [plain(item) for item in value]
+        if all(one is other for one, other in zip(items, value, strict=True)):
+            return value
+        return type(value)._make(items) if hasattr(type(value), "_make") else type(value)(items)
+    return value
 
 
 def _named(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -177,95 +168,5 @@ def _named(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
         return dict(bound.arguments)
-    except (TypeError, ValueError):
+    except Exception:  # a builtin has none, and a learner's object may raise anything
         return {f"argument {index + 1}": value for index, value in enumerate(args)} | kwargs
-
-
-def _call(function: Callable[[], Any]) -> Any:
-    """Everything above this frame on the stack is the learner's: only there may TimeLimit be raised."""
-    return function()
-
-
-def _inside_call(frame: types.FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code is _call.__code__:
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _limited(function: Callable[[], Any], seconds: float, files: set[str]) -> Any:
-    """Call `function`, and raise TimeLimit in it after `seconds`: in the code of `files` and in notebook cells.
-
-    Elsewhere, inside torch say, an interrupted `finally` would leave a switch in the wrong place (no gradients, a vmap
-    that never ended), so that there the interrupt is handed on until the learner's code is reached, or GRACE is over.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return function()
-    over, finished = threading.Event(), threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
-    sigint = _Interrupt(signal.SIGINT)
-    deadline = time.monotonic() + seconds
-
-    def handler(number: int, frame: types.FrameType | None) -> None:
-        if not over.is_set():
-            if callable(previous):
-                previous(number, frame)
-            return
-        if frame is None or frame.f_code is handler.__code__ or not _inside_call(frame):
-            return
-        file = frame.f_code.co_filename
-        stop = file in files or _is_cell(file) or time.monotonic() > deadline + GRACE
-        sigint.again  # noqa: B018 - and no call from here on, or the interrupt would be seen here
-        if stop:
-            raise TimeLimit
-
-    def watch() -> None:
-        if finished.wait(seconds):
-            return
-        over.set()
-        while not finished.wait(0.02):
-            _thread.interrupt_main()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    signal.signal(signal.SIGINT, handler)
-    watcher.start()
-    try:
-        return _call(function)
-    finally:
-        finished.set()
-        watcher.join()
-        signal.signal(signal.SIGINT, previous)
-
-
-class _Frame:
-    """A place in the learner's code."""
-
-    def __init__(self, filename: str, line: int, name: str, is_last: bool) -> None:
-        self.name, self.is_last = name, is_last
-        file = "your cell" if _is_cell(filename) else Path(filename).name
-        code = linecache.getline(filename, line).strip()
-        self.place = f"line {line} of {file}" + (f": `{code}`" if code else "")
-
-
-def _is_cell(filename: str) -> bool:
-    return "ipykernel_" in filename or filename.startswith(("<ipython", "<string", "<stdin"))
-
-
-def _files(function: Callable[..., Any]) -> set[str]:
-    """Where a function was written, decorators included."""
-    layers = [function, inspect.unwrap(function), getattr(function, "func", None)]
-    codes = [getattr(layer, "__code__", None) for layer in layers]
-    return {code.co_filename for code in codes if code is not None}
-
-
-def _learners_frame(error: BaseException, function: Callable[..., Any]) -> _Frame | None:
-    """The deepest frame of a traceback that lies in the file or cell of the learner's function, or in another cell."""
-    files = _files(function)
-    found, trace = None, error.__traceback__
-    while trace is not None:
-        filename = trace.tb_frame.f_code.co_filename
-        if filename in files or _is_cell(filename):
-            found = _Frame(filename, trace.tb_lineno, trace.tb_frame.f_code.co_name, trace.tb_next is None)
-        trace = trace.tb_next
-    return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 from metalearn_course._common.console import say
@@ -14,6 +16,7 @@ from metalearn_course.classroom import records
 from metalearn_course.classroom.exercise import Exercise, Verdict
 from metalearn_course.classroom.register import all_exercises, find
 
+_judged: dict[str, Any] = {}  # what each check was given last
 _solved: dict[str, Any] = {}
 
 
@@ -46,14 +49,16 @@ check = Checks()
 def _check(found: Exercise, function: Any) -> None:
     verdict = found.judge(function)
     line = sentence(found, verdict)
-    record = records.load().get(found.name, {})
     records.update(
         found.name,
-        lesson=found.lesson,
-        status=verdict.status,
-        solved=record.get("solved", False) or verdict.status == "solved",
+        lambda record: {
+            "lesson": found.lesson,
+            "status": verdict.status,
+            "solved": record.get("solved", False) or verdict.status == "solved",
+        },
     )
     _report(check=found.name, lesson=found.lesson, status=verdict.status, mistake=verdict.mistake, line=line)
+    _judged[found.name] = function
     _solved.pop(found.name, None)
     if verdict.status == "solved":
         _solved[found.name] = function
@@ -77,14 +82,28 @@ def solved_or_skip(*functions: Any) -> bool:
     Args:
         functions: the functions themselves, as the cell is going to call them.
     """
-    for function in functions:
-        name = getattr(function, "__name__", str(function))
-        if _solved.get(name) is not function:
+    notebook = sys._getframe(1).f_globals
+    called = [_name_of(function, notebook) for function in functions]
+    for name, function in zip(called, functions, strict=True):
+        if not any(_same(function, solved) for solved in _solved.values()):
             _report(use=name, ran=False)
             say(f"… skipped: this cell uses your `{name}`. Solve it, run its check, and come back.")
             return False
-    _report(use=", ".join(function.__name__ for function in functions), ran=True)
+    _report(use=", ".join(called), ran=True)
     return True
+
+
+def _same(one: Any, other: Any) -> bool:
+    """The very same function; a bound method is made anew whenever one asks for it."""
+    return one is other or (isinstance(one, MethodType) and isinstance(other, MethodType) and one == other)
+
+
+def _name_of(function: Any, names: dict[str, Any]) -> str:
+    """What a learner calls a function: the exercise it was checked as, its name in the notebook, or its own."""
+    judged = (name for name, given in _judged.items() if _same(function, given))
+    assigned = (name for name in all_exercises() if name in names and _same(function, names[name]))
+    own = getattr(function, "__name__", "function")
+    return next(judged, None) or (own if own in all_exercises() else next(assigned, own))
 
 
 def hint(name: str, level: int | None = None) -> None:
@@ -99,13 +118,13 @@ def hint(name: str, level: int | None = None) -> None:
     except CourseError as error:
         say(str(error))
         return
-    seen = records.load().get(found.name, {}).get("hints", 0)
     last = len(found.hints)
+    seen = max(0, min(records.load().get(found.name, {}).get("hints", 0), last))
     wanted = min(seen + 1, last) if level is None else level
     if wanted not in range(1, last + 1):
         say(f"There is no hint {wanted} for `{name}`: ask for 1 to {last}.")
         return
-    records.update(found.name, lesson=found.lesson, hints=max(seen, wanted))
+    records.update(found.name, lambda record: {"lesson": found.lesson, "hints": max(record.get("hints", 0), wanted)})
     more = "" if wanted < last else ", the last"
     say(f"Hint {wanted} of {last}{more}: {found.hints[wanted - 1]}")
 

@@ -76,27 +76,28 @@ class Exercise:
 
     def judge(self, function: Any, seconds: float | None = None) -> Verdict:
         """Check a learner's function. Whatever it does, a verdict comes back."""
-        if not callable(function):
-            return Verdict("wrong", f"`{self.name}` is {function!r:.80}; expected a function.", "wrong_type")
         import torch
 
         from metalearn_course.classroom.answer import Answer
+        from metalearn_course.classroom.surroundings import of_a_check
+        from metalearn_course.classroom.values import show
 
+        if not callable(function):
+            return Verdict("wrong", f"`{self.name}` is {show(function)}; expected a function.", "wrong_type")
         torch.func.grad(torch.sin)(torch.zeros(()))  # loads what it needs now, and not while the answer's time runs
-        answer = Answer(function, seconds or self.seconds)
-        try:
-            with torch.random.fork_rng(devices=[]), torch.enable_grad():
-                torch.manual_seed(0)
+        with of_a_check():
+            answer = Answer(function, seconds or self.seconds, self.name)
+            try:
                 praise = self.check(answer)
-        except NotYet as stub:
-            if stub.function in (self.name, answer.name):
-                return Verdict(
-                    "not_yet", f"not yet: write `{self.name}` in the cell above, run it, and run this again."
-                )
-            return Verdict("not_yet", f"not yet: `{self.name}` calls `{stub.function}`, which is still to be written.")
-        except Mistake as mistake:
-            return Verdict("wrong", mistake.message, mistake.name, mistake.seen_as)
-        except Exception as error:
-            text = f"the check could not make sense of what `{self.name}` returns ({type(error).__name__}: {error})."
-            return Verdict("wrong", text, "check_error")
+            except NotYet as stub:
+                if stub.function in (self.name, getattr(function, "__name__", "")):
+                    text = f"not yet: write `{self.name}` in the cell above, run it, and run this again."
+                else:
+                    text = f"not yet: `{self.name}` calls `{stub.function}`, which is still to be written."
+                return Verdict("not_yet", text)
+            except Mistake as mistake:
+                return Verdict("wrong", mistake.message, mistake.name, mistake.seen_as)
+            except Exception as error:
+                mistake = answer.unusable(error)
+                return Verdict("wrong", mistake.message, mistake.name, mistake.seen_as)
         return Verdict("solved", praise or "right.")

@@ -15,6 +15,7 @@ GENERIC = {
     "wrong_dtype": "returned another dtype",
     "not_finite": "returned NaN or infinity",
     "wrong_value": "is wrong in a way that has no name of its own",
+    "frees_graph": "used up the way back that gradients need",
     "check_error": "confused the check itself",
 }
 

@@ -21,7 +21,10 @@ def show(value: Any, digits: int = 4) -> str:
         return str(_rounded(value.tolist(), digits))
     if isinstance(value, float):
         return f"{value:.{digits}g}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # it is a learner's object, and may do what it likes
+        return describe(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -76,19 +79,21 @@ def expect_kind(got: Any, like: Any, what: str = "the result") -> None:
 
 
 def _expect_type(got: Any, like: Any, what: str) -> None:
+    """By `type(got)`: what `isinstance` believes, an object can say of itself."""
+    kind = type(got)
     if isinstance(like, bool):
-        right = isinstance(got, bool | np.bool_)
+        right = issubclass(kind, bool | np.bool_)
     elif isinstance(like, float | int):
         accepted: tuple[type, ...] = (float, int, np.number) if isinstance(like, float) else (int, np.integer)
-        right = isinstance(got, accepted) and not isinstance(got, bool)
+        right = issubclass(kind, accepted) and not issubclass(kind, bool)
     elif isinstance(like, tuple) and not hasattr(like, "_fields"):
-        right = isinstance(got, tuple)
+        right = issubclass(kind, tuple)
     elif isinstance(like, Mapping):
-        right = isinstance(got, Mapping)
+        right = issubclass(kind, Mapping)
     elif callable(like) and not isinstance(like, torch.nn.Module):
         right = callable(got)
     else:
-        right = isinstance(got, type(like))
+        right = issubclass(kind, type(like))
     if not right:
         raise Mistake("wrong_type", f"{what} is {describe(got)}; expected {describe(like)}.")
 
@@ -96,7 +101,7 @@ def _expect_type(got: Any, like: Any, what: str) -> None:
 def _expect_tensor(got: Any, like: Any, what: str) -> None:
     if tuple(got.shape) != tuple(like.shape):
         raise Mistake("wrong_shape", f"{what} has shape {tuple(got.shape)}; expected {tuple(like.shape)}.")
-    if got.dtype != like.dtype:
+    if got.dtype != like.dtype and not _scalars_of_either_precision(got, like):
         raise Mistake("wrong_dtype", f"{what} has dtype {got.dtype}; expected {like.dtype}.")
     here, reference = torch.as_tensor(got).detach(), torch.as_tensor(like).detach()
     broken = ~torch.isfinite(here) & torch.isfinite(reference).all()
@@ -104,6 +109,15 @@ def _expect_tensor(got: Any, like: Any, what: str) -> None:
         kind = "NaN" if here.isnan().any() else "infinity"
         count = f"{int(broken.sum())} of {here.numel()} values are {kind}" if here.numel() > 1 else f"is {kind}"
         raise Mistake("not_finite", f"{what}: {count}; expected finite numbers.")
+
+
+def _scalars_of_either_precision(got: Any, like: Any) -> bool:
+    """Whether both are single numbers, of 32 or 64 bits: beside any other tensor these count alike.
+
+    A tensor with axes does not: float64 parameters and float32 inputs cannot be multiplied.
+    """
+    either = (torch.float32, torch.float64, np.dtype("float32"), np.dtype("float64"))
+    return not got.shape and got.dtype in either and like.dtype in either
 
 
 def near(got: Any, want: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
@@ -118,14 +132,24 @@ def expect_close(got: Any, want: Any, what: str, rtol: float = 1e-4, atol: float
         raise Mistake("wrong_value", wrong)
 
 
+def _in_the_order_of(want: Mapping[Any, Any] | list[Any] | tuple[Any, ...], got: Any) -> list[Any] | None:
+    """The parts of `got` that belong to those of `want`: by key, or by position, whatever a NamedTuple calls them."""
+    if isinstance(want, Mapping):
+        same = isinstance(got, Mapping) and got.keys() == want.keys()
+        return [got[key] for key in want] if same else None
+    return list(got) if isinstance(got, list | tuple) and len(got) == len(want) else None
+
+
 def difference(got: Any, want: Any, what: str, rtol: float, atol: float) -> str | None:
     """The first difference between two values, or None."""
     if isinstance(want, Mapping | list | tuple):
         inside = list(parts(want))
-        found = dict(parts(got))
-        if found.keys() != {path for path, _ in inside}:
+        found = _in_the_order_of(want, got)
+        if found is None:
             return f"{what}: got {show(got)}, expected {show(want)}."
-        wrong = (difference(found[path], item, what + path, rtol, atol) for path, item in inside)
+        wrong = (
+            difference(mine, item, what + path, rtol, atol) for mine, (path, item) in zip(found, inside, strict=True)
+        )
         return next((text for text in wrong if text is not None), None)
     if not isinstance(want, Tensor | np.ndarray | float | int) or isinstance(want, bool):
         return None if got == want else f"{what}: got {show(got)}, expected {show(want)}."

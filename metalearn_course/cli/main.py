@@ -74,14 +74,19 @@ def check(lesson: Lesson = None) -> None:
     calm_threads()
     from metalearn_course.cli.own_notebooks import check_notebooks
 
-    solved = []
+    solved: dict[str, bool] = {}  # by exercise: in one of its notebooks
+    troubles = 0
     for row in check_notebooks(number):
         mark, color = MARKS[row.status]
         said = row.line.removeprefix(f"{mark} ").removeprefix(f"{row.name}: ")
-        _line(mark, f"{row.lesson} {row.name}: {said}", color)
-        solved.append(row.status == "solved")
-    say(f"{sum(solved)} of {len(solved)} solved")
-    raise typer.Exit(0 if all(solved) else 1)
+        where = f" ({row.file})" if row.file else ""
+        _line(mark, f"{row.lesson} {row.name}{where}: {said}", color)
+        if row.is_exercise:
+            solved[row.name] = solved.get(row.name, False) or row.status == "solved"
+        else:
+            troubles += row.status == "wrong"
+    say(f"{sum(solved.values())} of {len(solved)} solved")
+    raise typer.Exit(0 if all(solved.values()) and not troubles else 1)
 
 
 @app.command()

@@ -39,6 +39,8 @@ NAN = float("nan")
         (NAN, 1.0, "not_finite", "is nan"),
         (np.ones(2), np.ones(3), "wrong_shape", "(2,)"),
         ("x", lambda: 0, "wrong_type", "a str"),
+        (torch.zeros(2).double(), torch.zeros(2), "wrong_dtype", "torch.float64; expected torch.float32"),
+        (tensor(1.0).half(), tensor(1.0), "wrong_dtype", "torch.float16; expected torch.float32"),
     ],
 )
 def test_every_difference_in_kind_has_its_name(got, like, name, words):
@@ -58,6 +60,9 @@ def test_every_difference_in_kind_has_its_name(got, like, name, words):
         (Pair(tensor(1.0), tensor(1)), Pair(tensor(2.0), tensor(3))),
         ({"a": [1, 2]}, {"a": [3, 4]}),
         (None, None),
+        (Pair(tensor(1.0), tensor(1)), (tensor(2.0), tensor(3))),
+        (tensor(1.0).double(), tensor(1.0)),
+        (tensor(1.0), tensor(1.0).double()),
     ],
 )
 def test_what_is_of_the_same_kind_passes(got, like):
@@ -82,6 +87,58 @@ def test_near_sees_through_containers_and_shapes():
     assert not near({"w": 1.0}, {"v": 1.0})
     assert near("abc", "abc")
     assert near(None, None) and not near(None, tensor(0.0)) and not near(None, 0.0) and not near(tensor(0.0), None)
+
+
+class Other(NamedTuple):
+    params: torch.Tensor
+    state: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "agree"),
+    [
+        (Other(tensor(1.0), tensor(2.0)), (tensor(1.0), tensor(2.0)), True),
+        (Other(tensor(2.0), tensor(1.0)), (tensor(1.0), tensor(2.0)), False),
+        (Other(tensor(1.0), tensor(2.0)), Pair(tensor(1.0), tensor(2.0)), True),
+        ({"w": Other(tensor(1.0), tensor(2.0))}, {"w": (tensor(1.0), tensor(2.0))}, True),
+        ((tensor(1.0),), (tensor(1.0), tensor(2.0)), False),
+        ({"b": tensor(2.0), "w": tensor(1.0)}, {"w": tensor(1.0), "b": tensor(2.0)}, True),
+        (tensor([1.0, 2.0]), [1.0, 2.0], False),
+    ],
+)
+def test_a_named_tuple_is_a_tuple_whatever_its_fields_are_called(got, want, agree):
+    assert near(got, want) is agree
+
+
+def test_a_difference_inside_is_told_with_the_way_there():
+    with pytest.raises(Mistake, match=r"the step\[1\]: got 3\.0, expected 2\.0"):
+        expect_close(Other(tensor(1.0), tensor(3.0)), (tensor(1.0), tensor(2.0)), "the step")
+
+
+class Liar:
+    """Says of itself that it is a tensor."""
+
+    shape, dtype = torch.Size([2]), torch.float32
+
+    @property
+    def __class__(self):
+        return torch.Tensor
+
+    def __repr__(self):
+        raise RuntimeError("no words for it")
+
+
+def test_what_an_object_says_of_itself_does_not_count():
+    with pytest.raises(Mistake, match="wrong_type"):
+        expect_kind(Liar(), torch.ones(2))
+
+
+def test_an_object_that_cannot_be_shown_is_described():
+    class Mute:
+        def __repr__(self):
+            raise RuntimeError("no words for it")
+
+    assert show(Mute()) == "a Mute"
 
 
 def test_show_keeps_sentences_short():
