@@ -191,6 +191,16 @@ def fresh(module: nn.Module) -> dict[str, Tensor]:
     return drawn
 
 
+def unfrozen(module: nn.Module) -> dict[str, Tensor]:
+    """What a gradient step may move: the parameters of `module` by name, without those with requires_grad=False.
+
+    It is asked at every call, so that what is frozen later stays, too. Where `functional_call` has put phi into the
+    place of parameters, tensors stand there that are no nn.Parameter. They say nothing about freezing, and belong to
+    phi because what they replaced was not frozen.
+    """
+    return {name: p for name, p in module.named_parameters() if p.requires_grad or not isinstance(p, nn.Parameter)}
+
+
 class Frozen(nn.Module):
     """A copy of a trained module that meta-training leaves as it is: no gradients, always in eval mode.
 
