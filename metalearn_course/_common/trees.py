@@ -10,8 +10,8 @@ from torch.utils._pytree import tree_map
 
 
 def detached(tree: Any) -> Any:
-    """The same tree, cut off from how it was computed."""
-    return tree_map(lambda t: t.detach(), tree)
+    """The same tree, its tensors cut off from how they were computed."""
+    return tree_map(lambda t: t.detach() if isinstance(t, Tensor) else t, tree)
 
 
 def choose(keep: Tensor, these: dict[str, Tensor], others: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from .._common.trees import detached
 from ..tasks.task import Examples, Task, check_tasks, one_task, stack_tasks
 from ..update_rules import Trace
 
@@ -169,14 +170,31 @@ class MetaLearner(nn.Module):
             return vmap(function, randomness="different")(tasks)
 
     def fit(self, support: Examples) -> Predictor:
-        """Learn from one support set of raw inputs; the result answers raw inputs."""
+        """Learn from one support set of raw inputs; the result answers raw inputs.
+
+        Both happen in eval mode, whatever mode the meta-learner is in: no dropout, and no running statistics that move.
+        A norm that always takes the statistics of its batch, such as conv4(norm="batch"), takes them here, too.
+        """
         regression = support.y.is_floating_point()
         ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
         examples = Examples(support.x[None], support.y[None])
         check_tasks(Task(examples, examples, torch.arange(ways)[None]))
-        embedded = Examples(self.embed(support.x), support.y)
-        with self.at_work(ways):
-            return Predictor(self, self.adapt(embedded), ways)
+        with self._in_eval_mode():
+            embedded = Examples(self.embed(support.x), support.y)
+            with self.at_work(ways):
+                return Predictor(self, self.adapt(embedded), ways)
+
+    @contextmanager
+    def _in_eval_mode(self) -> Iterator[None]:
+        """Inside, every module is in eval mode; afterwards in its own again."""
+        trains = [module for module in self.modules() if module.training]
+        if trains:
+            self.eval()
+        try:
+            yield
+        finally:
+            for module in trains:
+                module.training = True
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""
@@ -226,9 +244,13 @@ def _stacked(results: list[Any]) -> Any:
     return tuple(_stacked(list(parts)) for parts in zip(*results, strict=True))
 
 
-@dataclass
+@dataclass(repr=False)
 class Predictor:
-    """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions."""
+    """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions.
+
+    It can be copied and pickled. The copy holds a meta-learner of its own and the numbers of `adapted`, without the way
+    they were computed: no gradient runs from the copy to phi.
+    """
 
     meta_learner: MetaLearner
     adapted: Any
@@ -236,6 +258,14 @@ class Predictor:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
-        embedded = self.meta_learner.embed(x)
-        with self.meta_learner.at_work(self.ways):
-            return self.meta_learner.predict(self.adapted, embedded)
+        with self.meta_learner._in_eval_mode():
+            embedded = self.meta_learner.embed(x)
+            with self.meta_learner.at_work(self.ways):
+                return self.meta_learner.predict(self.adapted, embedded)
+
+    def __repr__(self) -> str:
+        kind = f"{self.ways} ways" if self.ways else "regression"
+        return f"<Predictor: {type(self.meta_learner).__name__}, {kind}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "adapted": detached(self.adapted)}
