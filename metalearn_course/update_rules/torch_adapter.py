@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
 from .._common.options import options
-from . import Params, UpdateRule, check_rule
+from . import Params, UpdateRule, check_rule, check_state, try_rule
 
 _GIVE = "Give it model.named_parameters()."
 
@@ -30,7 +30,8 @@ class TorchOptimizer(torch.optim.Optimizer):
         rule: what updates.
 
     Raises:
-        TypeError: if `rule` is no update rule, or `params` no iterable of parameters.
+        TypeError: if `rule` is no update rule or does in one update what no rule may (`try_rule`), or `params` is no
+            iterable of parameters.
         ValueError: for several groups of parameters, two of one name, or a dtype that the rule does not compute in.
     """
 
@@ -54,6 +55,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         with torch.no_grad():
             self._remember(rule.init(self._copies()))
         self._refuse_other_dtypes()
+        try_rule(rule, self._copies())
 
     def step(self, closure: Any = None, *, loss: Tensor | float | None = None) -> Any:
         """One update of all parameters, in place.
@@ -144,13 +146,8 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     def _remember(self, state: Any) -> None:
         """Keep the tensors of a rule's state, and the tree that they are in: it may grow from step to step."""
-        leaves, tree = tree_flatten(state)
-        if others := [type(x).__name__ for x in leaves if not isinstance(x, Tensor)]:
-            raise TypeError(
-                f"The state of {type(self.rule).__name__} holds an object of type {others[0]}; expected tensors only. "
-                f"Give torch.tensor(0) for a number, and () where there is nothing to remember."
-            )
-        self.state["rule"], self._tree = leaves, tree
+        check_state(self.rule, state)
+        self.state["rule"], self._tree = tree_flatten(state)
 
     def _named(self) -> Params:
         group = self.param_groups[0]
