@@ -118,13 +118,18 @@ def _channels_last(network: Any) -> nn.Module:
 
 def _norm(norm: str, width: int) -> nn.Module:
     norms: dict[str, Callable[[], nn.Module]] = {
-        "group": lambda: nn.GroupNorm(max(1, width // 8), width),
+        "group": lambda: nn.GroupNorm(_groups(width), width),
         "batch": lambda: nn.BatchNorm2d(width, track_running_stats=False),
         "running": lambda: nn.BatchNorm2d(width),
     }
     if norm not in norms:
         raise ValueError(f"norm={norm!r} is unknown; choose one of {', '.join(map(repr, norms))}.")
     return norms[norm]()
+
+
+def _groups(width: int) -> int:
+    """How many groups of equal size `width` channels make, of 8 each or, where they do not go in eights, of more."""
+    return next(groups for groups in range(max(1, width // 8), 0, -1) if width % groups == 0)
 
 
 class FirstConvolution(nn.Module):

@@ -33,6 +33,11 @@ def choose(keep: Tensor, these: dict[str, Tensor], others: dict[str, Tensor]) ->
     return {name: torch.where(keep, t, others[name]) for name, t in these.items()}
 
 
+def stacked(trees: list[Any]) -> Any:
+    """One tree of the form of all of them, each tensor a stack of theirs: what vmap returns, of results one by one."""
+    return tree_map(lambda *parts: torch.stack(parts), *trees)
+
+
 def largest(tensors: dict[str, Tensor]) -> Tensor:
     """The largest absolute value of all, NaN if one is; a scalar without a gradient."""
     return torch.stack([t.detach().abs().amax() for t in tensors.values()]).amax()

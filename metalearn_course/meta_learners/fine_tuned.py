@@ -12,7 +12,7 @@ from ..learners import unfrozen
 from ..tasks.task import Examples, Task
 from ..update_rules import SGD, Params, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import Loss, MetaLearner
+from .base import RECURRENT, Loss, MetaLearner
 
 
 class FineTuned(MetaLearner):
@@ -56,6 +56,7 @@ class FineTuned(MetaLearner):
         self.steps = whole("steps", steps, 0)
         self.lr = number_or_tensor("lr", lr)
         self.head = None
+        self.one_by_one = any(isinstance(module, RECURRENT) for module in learner.modules())
         if features is not None and classes is not None:
             self.head = nn.Linear(whole("features", features), whole("classes", classes))
 

@@ -11,7 +11,7 @@ from ..learners import unfrozen
 from ..tasks.task import Examples
 from ..update_rules import SGD, Params, Trace, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import Loss, MetaLearner
+from .base import RECURRENT, Loss, MetaLearner
 
 
 class MAML(MetaLearner):
@@ -47,7 +47,7 @@ class MAML(MetaLearner):
         self.steps = whole("steps", steps, 0)
         self.lr = number_or_tensor("lr", lr)
         self.first_order = first_order
-        self.one_by_one = any(isinstance(module, nn.Conv2d) for module in learner.modules())
+        self.one_by_one = any(isinstance(module, (nn.Conv2d, *RECURRENT)) for module in learner.modules())
 
     @property
     def exact_gradient(self) -> bool:
@@ -60,7 +60,7 @@ class MAML(MetaLearner):
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
         """The loss on one task's support set."""
-        return self.loss(self.predict(params, support.x), support.y)
+        return self.loss(self.enough(self.predict(params, support.x)), support.y)
 
     def trace(self, support: Examples) -> Trace:
         """The inner loop: theta_0, theta_1, ..., each with its support loss and the gradient of that."""
