@@ -23,9 +23,10 @@ _TIMED = 20
 class Row:
     """One method, measured.
 
-    difference: mean and 95% half-width of its metric (accuracy by default) minus the reference's, episode by episode; None for the
-    reference itself. parameters: how many numbers phi holds, frozen ones too. seconds: of meta-training, None where
-    nothing was trained. milliseconds: to learn from one support set (`fit`). symbols: the result on the learner's own.
+    difference: mean and 95% half-width of its metric (accuracy by default) minus the reference's, episode by episode;
+    None for the reference itself. parameters: how many numbers phi holds, frozen ones too. seconds: of meta-training,
+    None where nothing was trained. milliseconds: to learn from one support set (`fit`). symbols: the result on the
+    learner's own.
     """
 
     name: str

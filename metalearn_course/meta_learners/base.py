@@ -252,6 +252,11 @@ class MetaLearner(nn.Module):
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)  # torch fuses their steps, and vmap cannot look into what is fused
 
+# What is adapted one task after another. Convolutions of different weights are faster so; and the second derivative of
+# a LayerNorm, BatchNorm or InstanceNorm whose weights differ from task to task is wrong under vmap (torch 2.13): by up
+# to a percent where it was compared with finite differences.
+ALONE = (nn.Conv2d, nn.LayerNorm, nn.modules.batchnorm._NormBase, *RECURRENT)
+
 
 @contextmanager
 def no_batching_rule(

@@ -11,7 +11,7 @@ from ..learners import unfrozen
 from ..tasks.task import Examples
 from ..update_rules import SGD, Params, Trace, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import RECURRENT, Loss, MetaLearner
+from .base import ALONE, Loss, MetaLearner
 
 
 class MAML(MetaLearner):
@@ -47,7 +47,7 @@ class MAML(MetaLearner):
         self.steps = whole("steps", steps, 0)
         self.lr = number_or_tensor("lr", lr)
         self.first_order = first_order
-        self.one_by_one = any(isinstance(module, (nn.Conv2d, *RECURRENT)) for module in learner.modules())
+        self.one_by_one = any(isinstance(module, ALONE) for module in learner.modules())
 
     @property
     def exact_gradient(self) -> bool:

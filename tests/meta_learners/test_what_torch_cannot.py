@@ -49,6 +49,11 @@ CORES = {
         lambda core, h: core(h),
     ),
     "attention": (lambda: nn.MultiheadAttention(8, 2, batch_first=True), lambda core, h: core(h, h, h)[0]),
+    "layer norm": (lambda: nn.LayerNorm(8), lambda core, h: core(h).tanh()),
+    "batch norm": (
+        lambda: nn.BatchNorm1d(8, track_running_stats=False),
+        lambda core, h: core(h.transpose(1, 2)).transpose(1, 2).tanh(),
+    ),
     "GRU": (lambda: nn.GRU(8, 8, batch_first=True), lambda core, h: core(h)[0]),
     "LSTM": (lambda: nn.LSTM(8, 8, batch_first=True), lambda core, h: core(h)[0]),
     "LSTMCell": (lambda: nn.LSTMCell(8, 8), lambda core, h: core(h[:, 0])[0][:, None]),
