@@ -89,6 +89,7 @@ _HOME = {
     "update_rules.torch_adapter": ["TorchOptimizer"],
     "trained.rules": ["save_rule", "load_rule", "learned_rule"],
     "trained.meta_learners": ["pretrained", "shared_embedding"],
+    "trained.saved": ["save_meta_learner", "load_meta_learner"],
     "classroom.claims": ["claim"],
     "testing": ["check_meta_learner", "check_update_rule"],
 }

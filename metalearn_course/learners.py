@@ -128,13 +128,18 @@ def _channels_last(network: Any) -> nn.Module:
 
 def _norm(norm: str, width: int) -> nn.Module:
     norms: dict[str, Callable[[], nn.Module]] = {
-        "group": lambda: nn.GroupNorm(max(1, width // 8), width),
+        "group": lambda: nn.GroupNorm(_groups(width), width),
         "batch": lambda: nn.BatchNorm2d(width, track_running_stats=False),
         "running": lambda: nn.BatchNorm2d(width),
     }
     if norm not in norms:
         raise ValueError(f"norm={norm!r} is unknown; choose one of {', '.join(map(repr, norms))}.")
     return norms[norm]()
+
+
+def _groups(width: int) -> int:
+    """How many groups of equal size `width` channels make, of 8 each or, where they do not go in eights, of more."""
+    return next(groups for groups in range(max(1, width // 8), 0, -1) if width % groups == 0)
 
 
 class FirstConvolution(nn.Module):
@@ -217,6 +222,16 @@ def fresh(module: nn.Module) -> dict[str, Tensor]:
                 bound = 1 / math.sqrt(part.weight[0].numel())
                 drawn[name] = bound * (2 * torch.rand_like(p) - 1)
     return drawn
+
+
+def unfrozen(module: nn.Module) -> dict[str, Tensor]:
+    """What a gradient step may move: the parameters of `module` by name, without those with requires_grad=False.
+
+    It is asked at every call, so that what is frozen later stays, too. Where `functional_call` has put phi into the
+    place of parameters, tensors stand there that are no nn.Parameter. They say nothing about freezing, and belong to
+    phi because what they replaced was not frozen.
+    """
+    return {name: p for name, p in module.named_parameters() if p.requires_grad or not isinstance(p, nn.Parameter)}
 
 
 class Frozen(nn.Module):

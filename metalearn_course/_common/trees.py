@@ -10,8 +10,8 @@ from torch.utils._pytree import tree_map
 
 
 def detached(tree: Any) -> Any:
-    """The same tree, cut off from how it was computed."""
-    return tree_map(lambda t: t.detach(), tree)
+    """The same tree, its tensors cut off from how they were computed."""
+    return tree_map(lambda t: t.detach() if isinstance(t, Tensor) else t, tree)
 
 
 def choose(keep: Tensor, these: dict[str, Tensor], others: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -31,6 +31,11 @@ def choose(keep: Tensor, these: dict[str, Tensor], others: dict[str, Tensor]) ->
         name -> tensor.
     """
     return {name: torch.where(keep, t, others[name]) for name, t in these.items()}
+
+
+def stacked(trees: list[Any]) -> Any:
+    """One tree of the form of all of them, each tensor a stack of theirs: what vmap returns, of results one by one."""
+    return tree_map(lambda *parts: torch.stack(parts), *trees)
 
 
 def largest(tensors: dict[str, Tensor]) -> Tensor:

@@ -113,8 +113,9 @@ def gradient(meta_learner: MetaLearner, phi: Params, loss: Tensor) -> Params:
     grads = torch.autograd.grad(loss, [*phi.values()], allow_unused=True) if loss.requires_grad else ()
     if all(g is None for g in grads):
         raise RuntimeError(
-            f"{type(meta_learner).__name__}: no gradient reaches phi, so nothing is learned. Take detach() and "
-            f"no_grad() out of the way from phi to the objective; first-order methods detach inner gradients only."
+            f"{type(meta_learner).__name__}: no gradient reaches phi, so nothing is learned. Take detach(), "
+            f"no_grad() and inference_mode() out of the way from phi to the objective; first-order methods detach "
+            f"inner gradients only."
         )
     reached = zip(phi.items(), grads, strict=True)
     return {name: torch.zeros_like(p) if g is None else g for (name, p), g in reached}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from .._common.arguments import whole
 from ..meta_learners.base import MetaLearner
 from ..tasks.task import TaskDistribution, one_task
 from .evaluate import Evaluation, evaluate
-from .metrics import half_width
+from .metrics import accuracy, half_width
 from .predictions import in_mode
 
 _TIMED = 20
@@ -23,9 +23,10 @@ _TIMED = 20
 class Row:
     """One method, measured.
 
-    difference: mean and 95% half-width of its accuracy minus the reference's, episode by episode; None for the
-    reference itself. parameters: how many numbers phi holds, frozen ones too. seconds: of meta-training, None where
-    nothing was trained. milliseconds: to learn from one support set (`fit`). symbols: the result on the learner's own.
+    difference: mean and 95% half-width of its metric (accuracy by default) minus the reference's, episode by episode;
+    None for the reference itself. parameters: how many numbers phi holds, frozen ones too. seconds: of meta-training,
+    None where nothing was trained. milliseconds: to learn from one support set (`fit`). symbols: the result on the
+    learner's own.
     """
 
     name: str
@@ -43,6 +44,7 @@ def compare(
     *,
     symbols: TaskDistribution | None = None,
     against: str | None = None,
+    metric: Callable[[Tensor, Tensor], Tensor] = accuracy,
     episodes: int = 600,
     seed: int = 1,
 ) -> list[Row]:
@@ -56,6 +58,7 @@ def compare(
         tasks: where the tasks come from.
         symbols: further tasks, of the learner's own symbols; none by default.
         against: the name of the reference, which the others are compared with; the last by default.
+        metric: (predictions, y) of one task -> scalar, such as `mse` in regression.
         episodes: how many tasks, 2 or more.
         seed: of the tasks, and of whatever else is drawn.
 
@@ -71,7 +74,9 @@ def compare(
     against = list(meta_learners)[-1] if against is None else against
     if against not in meta_learners:
         raise ValueError(f"against={against!r} is none of the methods: {', '.join(map(repr, meta_learners))}.")
-    results = {name: evaluate(m, tasks, episodes=episodes, seed=seed) for name, m in meta_learners.items()}
+    results = {
+        name: evaluate(m, tasks, metric=metric, episodes=episodes, seed=seed) for name, m in meta_learners.items()
+    }
     return [
         Row(
             name=name,
@@ -80,7 +85,9 @@ def compare(
             parameters=sum(p.numel() for p in meta_learner.parameters()),
             seconds=meta_learner.trained_seconds,
             milliseconds=_milliseconds(meta_learner, tasks, seed),
-            symbols=None if symbols is None else evaluate(meta_learner, symbols, episodes=episodes, seed=seed),
+            symbols=None
+            if symbols is None
+            else evaluate(meta_learner, symbols, metric=metric, episodes=episodes, seed=seed),
         )
         for name, meta_learner in meta_learners.items()
     ]

@@ -41,6 +41,11 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
     Returns:
         The `Dependencies`.
     """
+    with torch.inference_mode(False):  # a gradient is looked at
+        return _measured(meta_learner, tasks, train_mode)
+
+
+def _measured(meta_learner: MetaLearner, tasks: TaskDistribution, train_mode: bool) -> Dependencies:
     generator = torch.Generator().manual_seed(0)
     batch, other = tasks.sample(2, generator), tasks.sample(2, generator)
     kinds = ("own_support", "other_queries", "other_tasks")
@@ -52,9 +57,12 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
 
     masks = {kind: _inputs_of(kind, batch) for kind in kinds}
     with in_mode(meta_learner, train_mode), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        support_x, query_x = (examples.x.detach().requires_grad_() for examples in (batch.support, batch.query))
+        support_x, query_x = (examples.x.detach().clone() for examples in (batch.support, batch.query))
+        smooth = [x.requires_grad_() for x in (support_x, query_x) if x.is_floating_point()]
         before = answer(support_x, query_x)
-        grads = torch.autograd.grad(before.sum(), [support_x, query_x], allow_unused=True, materialize_grads=True)
+        grads = [torch.zeros_like(support_x), torch.zeros_like(query_x)]  # whole numbers have no gradient: see below
+        if len(smooth) == 2 and before.requires_grad:
+            grads = torch.autograd.grad(before.sum(), smooth, allow_unused=True, materialize_grads=True)
         found = {}
         for kind, (in_support, in_query) in masks.items():
             felt = (grads[0][in_support] != 0).any() or (grads[1][in_query] != 0).any()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..learners import Frozen
+from ..learners import Frozen, unfrozen
 from ..update_rules import Params
 from .base import Loss
 from .maml import MAML
@@ -52,8 +52,8 @@ class ANIL(MAML):
         return features(self.learner, self.head, x)
 
     def start(self) -> Params:
-        """The head's part of theta_0."""
-        return dict(self.learner.get_submodule(self.head).named_parameters())
+        """The head's part of theta_0, without what is frozen."""
+        return unfrozen(self.learner.get_submodule(self.head))
 
     def predict(self, params: Params, x: Tensor) -> Tensor:
         """The head's outputs for features x (m, d): (m, outputs)."""

@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from .._common.trees import detached, stacked
 from ..tasks.task import Examples, Task, check_tasks, one_task, stack_tasks
 from ..update_rules import Trace
 
@@ -121,7 +123,17 @@ class MetaLearner(nn.Module):
 
     def objective(self, task: Task) -> Tensor:
         """What meta-training minimizes on one task: a scalar."""
-        return self.loss(self.predict(self.adapt(task.support), task.query.x), task.query.y)
+        return self.loss(self.enough(self.predict(self.adapt(task.support), task.query.x)), task.query.y)
+
+    def enough(self, outputs: Tensor) -> Tensor:
+        """One task's outputs (m, outputs) as they are; ValueError where cross-entropy finds fewer than classes."""
+        ways = _WAYS.get()
+        if ways and self.loss is F.cross_entropy and outputs.ndim == 2 and outputs.shape[-1] < ways:
+            raise ValueError(
+                f"{type(self).__name__} has {outputs.shape[-1]} outputs; the tasks have {ways} classes. Build it with "
+                f"{ways} outputs, as in mlp(784, {ways})."
+            )
+        return outputs
 
     def trace(self, support: Examples) -> Trace | None:
         """The steps by which ONE task is adapted to; None for a method that takes none."""
@@ -165,18 +177,36 @@ class MetaLearner(nn.Module):
         tasks = self._embedded(tasks)
         with self.at_work(tasks.classes.shape[-1]):
             if self.one_by_one:
-                return _stacked([function(one_task(tasks, i)) for i in range(len(tasks.classes))])
-            return vmap(function, randomness="different")(tasks)
+                return stacked([function(one_task(tasks, i)) for i in range(len(tasks.classes))])
+            with no_batching_rule(self):
+                return vmap(function, randomness="different")(tasks)
 
     def fit(self, support: Examples) -> Predictor:
-        """Learn from one support set of raw inputs; the result answers raw inputs."""
+        """Learn from one support set of raw inputs; the result answers raw inputs.
+
+        Both happen in eval mode, whatever mode the meta-learner is in: no dropout, and no running statistics that move.
+        A norm that always takes the statistics of its batch, such as conv4(norm="batch"), takes them here, too.
+        """
         regression = support.y.is_floating_point()
         ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
         examples = Examples(support.x[None], support.y[None])
         check_tasks(Task(examples, examples, torch.arange(ways)[None]))
-        embedded = Examples(self.embed(support.x), support.y)
-        with self.at_work(ways):
-            return Predictor(self, self.adapt(embedded), ways)
+        with self._in_eval_mode():
+            embedded = Examples(self.embed(support.x), support.y)
+            with self.at_work(ways):
+                return Predictor(self, self.adapt(embedded), ways)
+
+    @contextmanager
+    def _in_eval_mode(self) -> Iterator[None]:
+        """Inside, every module is in eval mode; afterwards in its own again."""
+        trains = [module for module in self.modules() if module.training]
+        if trains:
+            self.eval()
+        try:
+            yield
+        finally:
+            for module in trains:
+                module.training = True
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""
@@ -192,7 +222,8 @@ class MetaLearner(nn.Module):
         """Inside, `self.ways` is `ways`, and a module that would mix tasks is refused by name."""
         token = _WAYS.set(ways)
         try:
-            with self._no_running_statistics():
+            recurrent = any(isinstance(module, RECURRENT) for module in self.modules())
+            with self._no_running_statistics(), twice_differentiable(recurrent):
                 yield
         finally:
             _WAYS.reset(token)
@@ -219,16 +250,60 @@ class MetaLearner(nn.Module):
             handle.remove()
 
 
-def _stacked(results: list[Any]) -> Any:
-    """What vmap would return: tensors stacked, also inside tuples."""
-    if isinstance(results[0], Tensor):
-        return torch.stack(results)
-    return tuple(_stacked(list(parts)) for parts in zip(*results, strict=True))
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)  # torch fuses their steps, and vmap cannot look into what is fused
+
+# What is adapted one task after another. Convolutions of different weights are faster so; and the second derivative of
+# a LayerNorm, BatchNorm or InstanceNorm whose weights differ from task to task is wrong under vmap (torch 2.13): by up
+# to a percent where it was compared with finite differences.
+ALONE = (nn.Conv2d, nn.LayerNorm, nn.modules.batchnorm._NormBase, *RECURRENT)
 
 
-@dataclass
+@contextmanager
+def no_batching_rule(
+    module: nn.Module, loop: str = "Set one_by_one = True on the method: its tasks then come in a loop"
+) -> Iterator[None]:
+    """Name the recurrent module, in a line, where vmap failed inside it; `loop` is what else can be done."""
+    try:
+        yield
+    except RuntimeError as error:
+        found = [(name, part) for name, part in module.named_modules() if isinstance(part, RECURRENT)]
+        if not found or not any(words in str(error) for words in ("Batching rule", "broadcast shape", "vmap")):
+            raise
+        name, part = found[0]
+        raise RuntimeError(
+            f"{name} (nn.{type(part).__name__}) does not run under vmap: torch fuses its steps. {loop}. Or "
+            f"write the steps out, as LSTMReader does."
+        ) from error
+
+
+@contextmanager
+def twice_differentiable(recurrent: bool) -> Iterator[None]:
+    """Inside, attention is computed by plain products: torch's fused kernels have no second derivative.
+
+    Where there is something `recurrent`, so are the steps of an LSTM, which MKLDNN has a kernel for.
+    """
+    if torch.compiler.is_compiling():  # a compiled function cannot switch kernels
+        yield
+        return
+    fast, (mkldnn, *_) = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.set_flags()
+    torch.backends.mha.set_fastpath_enabled(False)
+    if recurrent:
+        torch.backends.mkldnn.set_flags(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.set_flags(mkldnn)
+
+
+@dataclass(repr=False)
 class Predictor:
-    """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions."""
+    """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions.
+
+    It can be copied and pickled. The copy holds a meta-learner of its own and the numbers of `adapted`, without the way
+    they were computed: no gradient runs from the copy to phi.
+    """
 
     meta_learner: MetaLearner
     adapted: Any
@@ -236,6 +311,14 @@ class Predictor:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
-        embedded = self.meta_learner.embed(x)
-        with self.meta_learner.at_work(self.ways):
-            return self.meta_learner.predict(self.adapted, embedded)
+        with self.meta_learner._in_eval_mode():
+            embedded = self.meta_learner.embed(x)
+            with self.meta_learner.at_work(self.ways):
+                return self.meta_learner.predict(self.adapted, embedded)
+
+    def __repr__(self) -> str:
+        kind = f"{self.ways} ways" if self.ways else "regression"
+        return f"<Predictor: {type(self.meta_learner).__name__}, {kind}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "adapted": detached(self.adapted)}

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .._common.arguments import whole
+from ..learners import unfrozen
 from ..tasks.task import Examples, Task
 from ..update_rules import SGD, Params, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import Loss, MetaLearner
+from .base import RECURRENT, Loss, MetaLearner
 
 
 class FineTuned(MetaLearner):
@@ -21,7 +22,8 @@ class FineTuned(MetaLearner):
     an image to features; pretraining puts a linear layer over all `classes` global ids on top, and every task gets a
     new one, zero, for its own labels. phi is the pretrained model; the support set plays no special part in it.
 
-    `encoder`, if given, takes part in the pretraining and then stays as it is: only what follows is fine-tuned.
+    `encoder`, if given, takes part in the pretraining and then stays as it is: only what follows is fine-tuned. What is
+    frozen in `learner` (requires_grad=False) stays in both.
 
     Args:
         learner: x (n, ...) -> y (n, outputs), or features (n, features) in classification.
@@ -54,6 +56,7 @@ class FineTuned(MetaLearner):
         self.steps = whole("steps", steps, 0)
         self.lr = number_or_tensor("lr", lr)
         self.head = None
+        self.one_by_one = any(isinstance(module, RECURRENT) for module in learner.modules())
         if features is not None and classes is not None:
             self.head = nn.Linear(whole("features", features), whole("classes", classes))
 
@@ -70,8 +73,8 @@ class FineTuned(MetaLearner):
         return self.loss(self.head(self.learner(x)), classes[y])
 
     def start(self) -> Params:
-        """The pretrained parameters, and in classification a head of zeros for the ways at hand."""
-        params: Params = {f"learner.{name}": p for name, p in self.learner.named_parameters()}
+        """The pretrained parameters without what is frozen, and in classification a head of zeros for the ways."""
+        params: Params = {f"learner.{name}": p for name, p in unfrozen(self.learner).items()}
         if self.head is None:
             return params
         new = self.head.weight.new_zeros

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .._common.arguments import whole
+from ..learners import unfrozen
 from ..tasks.task import Examples
 from ..update_rules import SGD, Params, Trace, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import Loss, MetaLearner
+from .base import ALONE, Loss, MetaLearner
 
 
 class MAML(MetaLearner):
@@ -19,7 +20,8 @@ class MAML(MetaLearner):
     Finn et al. (2017, arXiv:1703.03400), algorithm 2. phi is theta_0, the parameters of `learner`. Inner loop: `steps`
     steps of gradient descent at rate `lr` on the support set; with none, theta_0 itself predicts. Outer loop: the
     gradient of the query loss, through the inner loop, to theta_0; `first_order` leaves out the second derivatives on
-    that way (section 5.2). What is frozen in `learner` (requires_grad=False) belongs to neither.
+    that way (section 5.2). What is frozen in `learner` (requires_grad=False), before or after it is given here, belongs
+    to neither.
 
     Args:
         learner: the model that is adapted; its parameters are theta_0.
@@ -42,11 +44,10 @@ class MAML(MetaLearner):
     ) -> None:
         super().__init__(loss)
         self.learner = learner
-        self.trainable = tuple(name for name, p in learner.named_parameters() if p.requires_grad)
         self.steps = whole("steps", steps, 0)
         self.lr = number_or_tensor("lr", lr)
         self.first_order = first_order
-        self.one_by_one = any(isinstance(module, nn.Conv2d) for module in learner.modules())
+        self.one_by_one = any(isinstance(module, ALONE) for module in learner.modules())
 
     @property
     def exact_gradient(self) -> bool:
@@ -55,12 +56,11 @@ class MAML(MetaLearner):
 
     def start(self) -> Params:
         """theta_0, by name, without what is frozen."""
-        params = dict(self.learner.named_parameters())
-        return {name: params[name] for name in self.trainable}
+        return unfrozen(self.learner)
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
         """The loss on one task's support set."""
-        return self.loss(self.predict(params, support.x), support.y)
+        return self.loss(self.enough(self.predict(params, support.x)), support.y)
 
     def trace(self, support: Examples) -> Trace:
         """The inner loop: theta_0, theta_1, ..., each with its support loss and the gradient of that."""

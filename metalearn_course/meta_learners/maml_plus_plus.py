@@ -54,13 +54,20 @@ class MAMLPlusPlus(MAML):
         weights = [1 / judged] * judged if weights is None else numbers("weights", weights)
         if len(weights) != judged:
             raise ValueError(f"{len(weights)} weights for steps={steps}; give {judged}, one for each inner step.")
-        self.rates = nn.Parameter(torch.full((self.steps, len(self.start())), number("lr", lr)))
+        self.names = tuple(self.start())
+        self.rates = nn.Parameter(torch.full((self.steps, len(self.names)), number("lr", lr)))
         self.register_buffer("weights", torch.tensor(weights))
 
     def trace(self, support: Examples) -> Trace:
         """The inner loop at the learned rates."""
-        rule, batches = LayerStepRates(self.rates), [support] * self.steps
-        return unroll(self.support_loss, rule, self.start(), batches, first_order=self.first_order)
+        start, batches = self.start(), [support] * self.steps
+        if new := [name for name in start if name not in self.names]:
+            raise ValueError(
+                f"{new[0]} was frozen when the rates of this {type(self).__name__} were made, and has none. Make a new "
+                f"{type(self).__name__} now that it is not frozen."
+            )
+        rates = self.rates[:, [self.names.index(name) for name in start]]  # what was frozen since then takes no step
+        return unroll(self.support_loss, LayerStepRates(rates), start, batches, first_order=self.first_order)
 
     def objective(self, task: Task) -> Tensor:
         """The query losses after every inner step, weighted and added."""

@@ -41,5 +41,6 @@ class MetaSGD(MAML):
 
     def trace(self, support: Examples) -> Trace:
         """The inner loop at the learned rates."""
-        batches = [support] * self.steps
-        return unroll(self.support_loss, self.rule, self.start(), batches, first_order=self.first_order)
+        start, batches = self.start(), [support] * self.steps
+        rule = self.rule.among(start)  # what was frozen since the rates were made takes no step
+        return unroll(self.support_loss, rule, start, batches, first_order=self.first_order)

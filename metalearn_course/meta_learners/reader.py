@@ -12,7 +12,7 @@ from torch.func import vmap
 from .._common.arguments import whole
 from ..learners import Frozen, to_features
 from ..tasks.task import Examples, Task
-from .base import _WAYS, MetaLearner
+from .base import _WAYS, MetaLearner, Outcomes
 
 
 class Reader(MetaLearner):
@@ -77,6 +77,18 @@ class Reader(MetaLearner):
         """The mean cross-entropy over all steps of the sequence, from the first, which can only be a guess."""
         sequence = self.sequence(task)
         return self.loss(self.read(sequence.x, self.labels_before(sequence)), sequence.y)
+
+    def outcomes(self, tasks: Task) -> Outcomes:
+        """The objectives; ValueError where no sequence meets a class twice, so that there is nothing to remember."""
+        outcomes = super().outcomes(tasks)
+        labels = torch.cat([tasks.support.y, tasks.query.y], dim=1)[:, : self.length].sort(dim=1).values
+        if not torch.compiler.is_compiling() and not (labels[:, 1:] == labels[:, :-1]).any():
+            raise ValueError(
+                f"{type(self).__name__} reads {labels.shape[1]} examples of a task (length={self.length}) with "
+                f"{tasks.classes.shape[-1]} classes and meets none of them twice, so that nothing can be learned. Draw "
+                f"more shots, or read more: reader.length = {4 * tasks.classes.shape[-1]}."
+            )
+        return outcomes
 
     def adapt(self, support: Examples) -> Any:
         """The state after the support set, and its last label, which no step has read yet."""

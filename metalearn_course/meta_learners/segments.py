@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
 from .._common.trees import choose, detached
 from ..tasks.task import Examples, Task, check_tasks
 from ..update_rules import Params, StopIfDiverged, UpdateRule, training_steps
 from ..update_rules.stop_if_diverged import Watched, usable
-from .base import Outcomes
+from .base import Outcomes, no_batching_rule
 
 WORST = 1e6  # no query loss counts for more: one bad training must not drown the others
+
+_LOOP = "Trainings are run as a stack here; MAML and its kin take it, one task after another"
 
 BatchLoss = Callable[[Params, Examples], Tensor]
 
@@ -119,7 +121,7 @@ def segment(method: Trains, runs: Run, tasks: Task, first: int, steps: int) -> t
 
         return vmap(one, randomness="different")(runs, tasks)
 
-    with method.at_work(tasks.classes.shape[-1]):
+    with method.at_work(tasks.classes.shape[-1]), no_batching_rule(cast(nn.Module, method), _LOOP):
         if torch.compiler.is_compiling():  # a branch that depends on values cannot be compiled
             return all_of_them(sheltered=True)
         drawn = torch.get_rng_state()

@@ -13,7 +13,7 @@ from .._common.arguments import number, whole
 from .._common.trees import largest
 from ..learners import DRAWN, fresh
 from ..tasks.task import Examples, Task
-from ..update_rules import Params, Trace, UpdateRule, check_rule, unroll
+from ..update_rules import Params, Trace, UpdateRule, check_rule, try_rule, unroll
 from ..update_rules.stop_if_diverged import FAR
 from . import segments
 from .base import Loss, MetaLearner, Outcomes
@@ -45,7 +45,8 @@ class TrainedBy(MetaLearner):
         fresh_start: whether weights are drawn anew for every task; otherwise all of them are as in `learner`.
 
     Raises:
-        TypeError: if `rule` is no update rule.
+        TypeError: if `rule` is no update rule, or one update by it shows that it drops a parameter, returns no state or
+            changes what it is given (`try_rule`).
         ValueError: for numbers out of range, an unknown meta_loss, and a learner with nothing to train or to draw.
     """
 
@@ -68,6 +69,7 @@ class TrainedBy(MetaLearner):
             raise ValueError(f'meta_loss={meta_loss!r} is unknown; choose "mean" or "last".')
         self.trainable = tuple(name for name, p in learner.named_parameters() if p.requires_grad)
         _check_learner(learner, fresh_start)
+        try_rule(rule, {name: learner.get_parameter(name) for name in self.trainable})
         self.learner = copy.deepcopy(learner).requires_grad_(False)
         self.rule = rule
         self.steps = whole("steps", steps)  # the horizon
@@ -103,7 +105,7 @@ class TrainedBy(MetaLearner):
 
     def batch_loss(self, params: Params, batch: Examples) -> Tensor:
         """The loss of the learner with these parameters on one mini-batch."""
-        return self.loss(self.predict(params, batch.x), batch.y)
+        return self.loss(self.enough(self.predict(params, batch.x)), batch.y)
 
     def mini_batch(self, support: Examples, step: int) -> Examples:
         """What update number `step` sees."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable
@@ -10,17 +11,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._common.files import write_aside
-from ..update_rules import CoordinateRates, LearnedRate, LSTMOptimizer, MetaLSTMGates, MLPOptimizer
+from ..update_rules import CoordinateRates, LearnedRate, LSTMOptimizer, MetaLSTMGates, MLPOptimizer, try_rule
 from .archives import read_archive
 
 LearnedRule = LearnedRate | CoordinateRates | MetaLSTMGates | LSTMOptimizer | MLPOptimizer
 
 RULES_VERSION = 1
 RULES = Path(__file__).parent / "weights" / "rules"
-_KEYS = ("version", "kind", "options", "trained_on")
+_KEYS = ("version", "kind", "own", "options", "trained_on")
+_TRIED = {"layer.weight": (2, 3), "layer.bias": (2,)}  # what a rule of one's own updates once before it is saved
 _ADVICE = "Write it anew with save_rule; if it came with the course, get the course's own files again."
 
 
@@ -47,25 +49,34 @@ _KINDS: dict[str, tuple[Callable[..., LearnedRule], Callable[[Any], dict[str, An
 }
 
 
-def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, **about: Any) -> None:
+def save_rule(path: str | os.PathLike[str], rule: nn.Module, trained_on: str, **about: Any) -> None:
     """Write a learned rule into one npz file: phi in float32, and remarks about it, as JSON.
+
+    A rule of one's own is an nn.Module. The file names its class and keeps what it was made with: every argument of the
+    constructor is looked up as an attribute of the same name, so write `self.hidden = hidden`.
 
     Args:
         path: the file; what is there is replaced.
-        rule: one of the course's learned rules.
+        rule: one of the course's learned rules, or one of your own.
         trained_on: in words, the distribution of training problems. It is not optional: how a rule that was trained on
             quadratics does elsewhere is not known.
         about: further remarks by name, anything that JSON can hold; numbers may come from numpy or torch.
 
     Raises:
-        TypeError: for what is no learned rule of the course, and for a remark that JSON cannot hold.
+        TypeError: for what is no learned rule, for one that cannot be made anew by what it keeps of its arguments or
+            does in one update what no rule may (`try_rule`), and for a remark that JSON cannot hold.
         ValueError: without words in `trained_on`, for numbers that are not finite, and for a remark of a name that is
             taken.
         OSError: if the file cannot be written.
     """
     kind = type(rule).__name__
-    if kind not in _KINDS:
-        raise TypeError(f"{kind} is no learned rule of this course; expected one of {', '.join(_KINDS)}.")
+    own = not isinstance(rule, LearnedRule) or kind not in _KINDS
+    if own and not (isinstance(rule, nn.Module) and rule.state_dict()):
+        raise TypeError(
+            f"{kind} is no learned rule of this course; expected one of {', '.join(_KINDS)}, or a rule of your own "
+            f"that is an nn.Module with something learned in it."
+        )
+    options = _own_options(rule) if own else _KINDS[kind][1](rule)
     if not _words(trained_on):
         raise ValueError(f"trained_on={trained_on!r}; say in words on which problems the rule was trained.")
     arrays = {name: v.detach().float().cpu() for name, v in rule.state_dict().items()}
@@ -75,7 +86,8 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
         )
     if taken := [name for name in about if name in _KEYS]:
         raise ValueError(f"{taken[0]!r} is written by save_rule itself. Give your remark another name.")
-    words = {"version": RULES_VERSION, "kind": kind, "options": _KINDS[kind][1](rule), "trained_on": trained_on}
+    words = {"version": RULES_VERSION, "kind": kind, "options": options, "trained_on": trained_on}
+    words |= {"own": True} if own else {}
     for name, value in about.items():
         try:
             words[name] = json.loads(json.dumps(value, default=lambda number: number.item()))
@@ -89,16 +101,23 @@ def save_rule(path: str | os.PathLike[str], rule: LearnedRule, trained_on: str, 
     write_aside(Path(path), lambda file: np.savez_compressed(file, about=np.array(text), **numbers))
 
 
-def load_rule(path: str | os.PathLike[str]) -> LearnedRule:
+def load_rule(path: str | os.PathLike[str], kind: type[nn.Module] | None = None) -> Any:
     """The rule that `save_rule` wrote, in eval mode; `rule.about` says what it was trained on. Nothing is unpickled.
+
+    Args:
+        path: the file.
+        kind: the class of a rule of your own. No code is looked up by a name that stands in a file.
+
+    Returns:
+        The rule.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: for a damaged one, and for a rule of another version or kind.
     """
     path = Path(path)
-    arrays, about = _read(path)
-    rule = _made(path, arrays, about)
+    arrays, about = _read(path, kind)
+    rule = _made(path, arrays, about, kind)
     rule.load_state_dict(arrays)
     return rule
 
@@ -131,12 +150,57 @@ def learned_rule(name: str, folder: Path = RULES) -> LearnedRule:
     return load_rule(path)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _own_options(rule: nn.Module) -> dict[str, Any]:
+    """What a rule of one's own was made with, by the names of the constructor's arguments, and made anew by them."""
+    kind, found = type(rule), {}
+    for name, argument in inspect.signature(kind).parameters.items():
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            continue
+        if name not in vars(rule) and name not in dict(rule.named_buffers(recurse=False)):
+            raise TypeError(
+                f"{kind.__name__} does not keep its argument {name}, so that it could not be made anew. Write "
+                f"self.{name} = {name} in its __init__."
+            )
+        value = getattr(rule, name)
+        try:
+            found[name] = json.loads(json.dumps(value, default=lambda x: x.tolist()))
+        except (AttributeError, TypeError, ValueError):
+            raise TypeError(
+                f"{kind.__name__} was made with {name} of type {type(value).__name__}, which a file of numbers and "
+                f"words cannot hold. Give its constructor numbers, words, or lists of them."
+            ) from None
+    _try_own(rule)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            again = kind(**found)
+    except Exception as error:
+        raise TypeError(f"{kind.__name__} cannot be made anew with {found}: {error}") from error
+    if {k: v.shape for k, v in again.state_dict().items()} != {k: v.shape for k, v in rule.state_dict().items()}:
+        raise TypeError(f"{kind.__name__}, made anew with {found}, has learned numbers of other names or shapes.")
+    return found
+
+
+def _try_own(rule: Any) -> None:
+    """One update on params of two shapes; nothing for a rule that is made for other ones."""
+    try:
+        try_rule(rule, {name: torch.zeros(shape) for name, shape in _TRIED.items()})
+    except (LookupError, ValueError, RuntimeError):
+        return
+
+
+def _read(path: Path, own: type[nn.Module] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The arrays, as float32 tensors, and the `about` of a rule's file, both checked."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}. Write one with save_rule, or ask for another.")
     arrays, about = read_archive(path, RULES_VERSION, _ADVICE)
-    if about.get("kind") not in _KINDS:
+    if about.get("own"):
+        if own is None or own.__name__ != about.get("kind"):
+            given = "" if own is None else f", not a {own.__name__}"
+            raise ValueError(
+                f"{path.name} holds a {about.get('kind')}, a rule of your own{given}. Give its class: "
+                f"load_rule({path.name!r}, {about.get('kind')})."
+            )
+    elif about.get("kind") not in _KINDS:
         raise ValueError(
             f"{path.name} holds a rule of the unknown kind {about.get('kind')!r}; known are {', '.join(_KINDS)}. "
             f"{_ADVICE}"
@@ -148,14 +212,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return arrays, about
 
 
-def _made(path: Path, arrays: dict[str, Tensor], about: dict[str, Any]) -> LearnedRule:
+def _made(path: Path, arrays: dict[str, Tensor], about: dict[str, Any], own: Callable[..., Any] | None = None) -> Any:
     """An untrained rule of the kind and with the options that a file names, after a check that its weights fit."""
     kind: str = about["kind"]
     options: Any = about.get("options")
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            rule = _KINDS[kind][0](**options)
+            rule = own(**options) if own is not None and about.get("own") else _KINDS[kind][0](**options)
     except Exception:
         raise ValueError(f"{path.name} names options that {kind} does not take: {options}.") from None
     if {k: v.shape for k, v in rule.state_dict().items()} != {k: v.shape for k, v in arrays.items()}:

@@ -16,6 +16,7 @@ from .nesterov import Nesterov
 from .rmsprop import RMSprop
 from .sgd import SGD
 from .stop_if_diverged import StopIfDiverged
+from .trial import check_state, try_rule
 from .unroll import Params, Step, Trace, UpdateRule, check_rule, training_steps, unroll
 
 __all__ = [
@@ -35,7 +36,9 @@ __all__ = [
     "Trace",
     "UpdateRule",
     "check_rule",
+    "check_state",
     "log_and_sign",
     "training_steps",
+    "try_rule",
     "unroll",
 ]

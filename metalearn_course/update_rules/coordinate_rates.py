@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -56,6 +57,13 @@ class CoordinateRates(nn.Module):
                 )
         return rates
 
+    def among(self, params: Params) -> FixedRates | CoordinateRates:
+        """The rule for `params` that are only some of those that the rates are for; ValueError for any others."""
+        if list(params) == self.names:
+            return self
+        rates = dict(zip(self.names, self.rates, strict=True))
+        return FixedRates(self.by_name({name: params.get(name, rate) for name, rate in rates.items()} | params))
+
     def init(self, params: Params) -> Any:
         """Nothing to remember; ValueError where the rates do not fit `params`."""
         self.by_name(params)
@@ -65,3 +73,18 @@ class CoordinateRates(nn.Module):
         """One step against the gradient, every coordinate at its own rate."""
         rates = self.by_name(params)
         return {name: p - rates[name] * grads[name] for name, p in params.items()}, state
+
+
+@dataclass(frozen=True)
+class FixedRates:
+    """theta <- theta - rate * gradient, by the rates of these names; others are not used."""
+
+    rates: Params
+
+    def init(self, params: Params) -> Any:
+        """Nothing to remember."""
+        return ()
+
+    def update(self, params: Params, grads: Params, state: Any, loss: Tensor) -> tuple[Params, Any]:
+        """One step against the gradient, every coordinate at its own rate."""
+        return {name: p - self.rates[name] * grads[name] for name, p in params.items()}, state

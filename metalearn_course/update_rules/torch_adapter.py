@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
 from .._common.options import options
-from . import Params, UpdateRule, check_rule
+from . import Params, UpdateRule, check_rule, check_state, try_rule
 
 _GIVE = "Give it model.named_parameters()."
 
@@ -22,7 +23,10 @@ class TorchOptimizer(torch.optim.Optimizer):
     One state belongs to all parameters together. So a parameter whose grad is None is not left out, as torch.optim
     would: its gradient is zero, and a learned rule may move it all the same. What is frozen (requires_grad=False)
     stays. There is one group of parameters, and its rate is the rule's. `state_dict` holds the rule's state and not its
-    phi, for which there is `save_rule`. torch's schedulers look for a rate in the group, and there is none.
+    phi, for which there is `save_rule`.
+
+    torch's schedulers change the rate "lr" of the group, and a step takes it from there. There is one for rules with an
+    option `lr` (`SGD`, `Momentum`, `Adam`, ...). Other rules have none to schedule: TypeError.
 
     Args:
         params: `model.named_parameters()`; or plain parameters, which are then named "0", "1", and so on. A rule that
@@ -30,7 +34,8 @@ class TorchOptimizer(torch.optim.Optimizer):
         rule: what updates.
 
     Raises:
-        TypeError: if `rule` is no update rule, or `params` no iterable of parameters.
+        TypeError: if `rule` is no update rule or does in one update what no rule may (`try_rule`), or `params` is no
+            iterable of parameters.
         ValueError: for several groups of parameters, two of one name, or a dtype that the rule does not compute in.
     """
 
@@ -51,9 +56,11 @@ class TorchOptimizer(torch.optim.Optimizer):
             raise ValueError(f"Two parameters are named {twice[0]!r}. Put both models into one nn.ModuleList.")
         super().__init__(named, {"rule": type(rule).__name__})
         self.rule = rule
+        self._offer_rate()
         with torch.no_grad():
             self._remember(rule.init(self._copies()))
         self._refuse_other_dtypes()
+        try_rule(rule, self._copies())
 
     def step(self, closure: Any = None, *, loss: Tensor | float | None = None) -> Any:
         """One update of all parameters, in place.
@@ -85,7 +92,7 @@ class TorchOptimizer(torch.optim.Optimizer):
                 raise ValueError(f"loss has shape {tuple(value.shape)}; expected a scalar. Give the mean, loss.mean().")
             grads = {name: _gradient(p) for name, p in mine.items()}
             state = tree_unflatten(self.state["rule"], self._tree)
-            params, state = self.rule.update(self._copies(), grads, state, value)
+            params, state = self._at_rate().update(self._copies(), grads, state, value)
             self._remember(state)
             for name, p in mine.items():
                 if p.requires_grad:
@@ -93,7 +100,14 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """What copy.deepcopy and pickle take along."""
-        return super().__getstate__() | {"rule": self.rule, "_tree": self._tree}
+        groups = [dict(group) for group in self.param_groups]
+        return super().__getstate__() | {"param_groups": groups, "rule": self.rule, "_tree": self._tree}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A new rule comes with a rate of its own."""
+        super().__setattr__(name, value)
+        if name == "rule" and self.param_groups:
+            self._offer_rate()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Refused: one rule, one state, one group."""
@@ -132,6 +146,19 @@ class TorchOptimizer(torch.optim.Optimizer):
                 )
         super().load_state_dict(state_dict)
 
+    def _offer_rate(self) -> None:
+        """Put the rule's rate where schedulers look for it."""
+        group = _Group(self.param_groups[0])
+        group.pop("lr", None)
+        if _has_rate(self.rule):
+            group["lr"] = self.rule.lr if isinstance(self.rule.lr, float) else float(self.rule.lr.detach())
+        self.param_groups[0] = group
+
+    def _at_rate(self) -> UpdateRule:
+        """The rule, at the rate that a scheduler has set."""
+        rate = self.param_groups[0].get("lr")
+        return replace(self.rule, lr=rate) if rate is not None and rate != float(self.rule.lr) else self.rule
+
     def _refuse_other_dtypes(self) -> None:
         """A rate alone multiplies numbers of any kind; a network reads its own kind only."""
         kinds = {p.dtype for p in self.rule.parameters() if p.ndim > 0} if isinstance(self.rule, nn.Module) else set()
@@ -144,13 +171,8 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     def _remember(self, state: Any) -> None:
         """Keep the tensors of a rule's state, and the tree that they are in: it may grow from step to step."""
-        leaves, tree = tree_flatten(state)
-        if others := [type(x).__name__ for x in leaves if not isinstance(x, Tensor)]:
-            raise TypeError(
-                f"The state of {type(self.rule).__name__} holds an object of type {others[0]}; expected tensors only. "
-                f"Give torch.tensor(0) for a number, and () where there is nothing to remember."
-            )
-        self.state["rule"], self._tree = leaves, tree
+        check_state(self.rule, state)
+        self.state["rule"], self._tree = tree_flatten(state)
 
     def _named(self) -> Params:
         group = self.param_groups[0]
@@ -159,6 +181,22 @@ class TorchOptimizer(torch.optim.Optimizer):
     def _copies(self) -> Params:
         """The parameters as they are now: a rule may keep them in its state, and ours change in place."""
         return {name: p.detach().clone() for name, p in self._named().items()}
+
+
+class _Group(dict[str, Any]):
+    """A group of parameters that says why it has no rate."""
+
+    def __missing__(self, key: str) -> Any:
+        if key == "lr":
+            raise TypeError(
+                f"{self['rule']} has no rate `lr` that a scheduler could change: its steps are learned. Schedulers "
+                f"take rules such as SGD(0.1) or Adam(0.001)."
+            )
+        raise KeyError(key)
+
+
+def _has_rate(rule: Any) -> bool:
+    return is_dataclass(rule) and any(option.name == "lr" for option in fields(rule))
 
 
 def _gradient(p: Tensor) -> Tensor:

@@ -70,6 +70,11 @@ def training_steps(
     check_rule(rule)
     state = rule.init(params) if state is None else state
     for batch in batches:
+        if not params:
+            raise ValueError(
+                "There are no parameters that a step could move: all of them are frozen (requires_grad=False), or "
+                "there are none. Unfreeze some, as in learner[-1].requires_grad_(); steps=0 takes no step."
+            )
         grads, value = grad_and_value(loss)(params, batch)
         if first_order:
             grads = {name: g.detach() for name, g in grads.items()}
@@ -104,6 +109,7 @@ def unroll(
 
     Raises:
         TypeError: if `rule` is no update rule.
+        ValueError: if there are steps to take, and `params` is empty.
     """
     check_rule(rule)
     state = rule.init(params) if state is None else state

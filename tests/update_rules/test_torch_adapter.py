@@ -414,14 +414,18 @@ def test_a_state_that_is_no_tree_of_tensors_is_refused_at_once(zero) -> None:
 def test_a_state_that_becomes_one_leaves_everything_as_it_was() -> None:
     class Forgets(Counts):
         def update(self, params, grads, state, loss):
-            return {k: p + 1 for k, p in params.items()}, {"steps": 1}
+            later = state["steps"] > 0  # which no single update shows
+            return {k: p + 1 for k, p in params.items()}, {"steps": 1 if later else state["steps"] + 1}
 
     w = nn.Parameter(torch.zeros(1))
     optimizer = TorchOptimizer([w], Forgets(torch.tensor(0.0), 1))
     w.grad = torch.ones(1)
+    optimizer.step()
     with pytest.raises(TypeError, match=r"^The state of Forgets holds an object of type int"):
         optimizer.step()
-    assert w.item() == 0 and optimizer.state["rule"] == [torch.tensor(0.0)]
+    assert w.item() == 1 and optimizer.state["rule"] == [torch.tensor(1.0)]
+    with pytest.raises(TypeError, match=r"^The state of Forgets holds an object of type int"):
+        TorchOptimizer([w], Forgets(torch.tensor(1.0), 1))
     train(
         model := net(), optimizer := TorchOptimizer(model.named_parameters(), Counts(torch.tensor(0.0), 1)), batches(3)
     )
