@@ -9,14 +9,14 @@ from pathlib import Path
 from metalearn_course._common import notebooks
 from metalearn_course._common.environment import CourseError
 from metalearn_course._common.notebooks import find_notebooks, lesson_of
-from metalearn_course.authoring import ablation, budget, build, ideas, proofs
+from metalearn_course.authoring import ablation, budget, build, ideas, marks, proofs
 from metalearn_course.authoring import page_rules as guards
 from metalearn_course.authoring.complete import FOLDERS, known_lessons, missing
 from metalearn_course.authoring.running import Run, measured_with, under_nbval
 from metalearn_course.authoring.schedule import Outcome, Proof
 from metalearn_course.classroom.register import exercises_of
 
-SECONDS_OF_AN_EXERCISE = 1.5  # to judge its written answers, on the reference machine
+SECONDS_OF_AN_EXERCISE = 2.0  # to judge its written answers, on the reference machine
 
 
 @functools.cache
@@ -55,16 +55,21 @@ def validate_pages(lesson: str, root: Path | None = None) -> Outcome:
 
 
 def validate_answers(lesson: str, root: Path | None = None) -> Outcome:
-    """Every exercise of a lesson has its hints, accepts right answers, names wrong ones, and sees what is broken."""
+    """Every exercise of a lesson has its hints, accepts right answers, names wrong ones, and sees what is broken.
+
+    No argument can be written in, and no number names two mistakes.
+    """
     register = exercises_of(lesson)
     answers = proofs.answers_of(lesson, root)
     known = {one.name for one in register}
     strange = sorted({one.exercise for one in answers} - known)
     wrong = [f"tests/answers: {name} is no exercise of lesson {lesson}." for name in strange]
     for one in register:
-        wrong += proofs.exercise_problems(one, answers)
+        wrong += proofs.exercise_problems(one, answers) + marks.problems(one, answers)
     right = sum(1 for one in answers if one.mistake is None)
+    arguments = sum(len(marks.arguments(one)) for one in register)
     said = f"{len(register)} exercises, {right} right answers accepted, {len(answers) - right} wrong ones named"
+    said += f", {arguments} arguments that cannot be written in"
     return Outcome(f"answers {lesson}", "" if wrong else said, wrong)
 
 

@@ -165,6 +165,24 @@ def pages(lesson: Lesson = None) -> None:
     _carry_out(seen_without_running(lessons_called(number)))
 
 
+TIMES = "How often to ask the right answers about cases drawn at random; what is refused is told."
+
+
+@dev.command()
+def marks(lesson: Lesson = None, times: Annotated[int, typer.Option(min=0, help=TIMES)] = 0) -> None:
+    """How many written answers each check accepts and refuses, and what it says of an argument that is written in."""
+    from metalearn_course._common.notebooks import two_digits
+
+    number = two_digits(lesson)
+    calm_threads()
+    from metalearn_course.authoring.complete import lessons_called
+    from metalearn_course.authoring.marks import lines
+
+    for one in lessons_called(number):
+        for line in lines(one, times=times):
+            say(line)
+
+
 Jobs = Annotated[int, typer.Option(min=1, help="How many notebooks to run at a time, with one thread each.")]
 Changed = Annotated[bool, typer.Option("--changed", help="Only lessons that the working tree changes.")]
 Since = Annotated[str | None, typer.Option(metavar="REVISION", help="Only lessons changed since then.")]

@@ -51,3 +51,7 @@ def add_stars__wrong__returned_nothing__print(first, second):
 
 def add_stars__wrong__wrong_type__list(first, second):
     return [a + b for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+
+
+def add_stars__wrong__wrong_value__never_negative(first, second):
+    return (first + second).clamp(min=0)

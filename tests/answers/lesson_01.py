@@ -184,6 +184,10 @@ def sgd_update__wrong__changes_inputs__gradient(params, grads, lr):
     return {name: p - grads[name].mul_(lr) for name, p in params.items()}
 
 
+def sgd_update__wrong__wrong_value__rate_written_in(params, grads, lr):
+    return {name: p - 0.1 * grads[name] for name, p in params.items()}
+
+
 def train__right__func_grad(params, batches, lr):
     def mean_loss(params, batch):
         return losses(params, batch).mean()
@@ -367,6 +371,27 @@ def train__wrong__raised__no_reduction(params, batches, lr):
     return params
 
 
+def train__wrong__wrong_value__first_example_of_a_batch(params, batches, lr):
+    for batch in batches:
+        grads = grad(lambda params, batch: losses(params, batch)[0])(params, batch)
+        params = {name: p - lr * grads[name] for name, p in params.items()}
+    return params
+
+
+def train__wrong__wrong_value__worst_example_of_a_batch(params, batches, lr):
+    for batch in batches:
+        grads = grad(lambda params, batch: losses(params, batch).max())(params, batch)
+        params = {name: p - lr * grads[name] for name, p in params.items()}
+    return params
+
+
+def train__wrong__wrong_value__batches_in_any_order(params, batches, lr):
+    for i in torch.randperm(len(batches)):
+        grads = grad(lambda params, batch: losses(params, batch).mean())(params, batches[i])
+        params = {name: p - lr * grads[name] for name, p in params.items()}
+    return params
+
+
 def momentum_update__right__comprehensions(params, grads, state, lr, momentum):
     velocity = {name: momentum * state[name] + g for name, g in grads.items()}
     return {name: p - lr * velocity[name] for name, p in params.items()}, velocity
@@ -522,3 +547,13 @@ def momentum_update__wrong__wrong_value__gradient_inside_the_product(params, gra
 def momentum_update__wrong__wrong_type__only_params(params, grads, state, lr, momentum):
     velocity = {name: momentum * state[name] + g for name, g in grads.items()}
     return {name: p - lr * velocity[name] for name, p in params.items()}
+
+
+def momentum_update__wrong__wrong_value__rate_written_in(params, grads, state, lr, momentum):
+    velocity = {name: momentum * state[name] + g for name, g in grads.items()}
+    return {name: p - 0.1 * velocity[name] for name, p in params.items()}, velocity
+
+
+def momentum_update__wrong__wrong_value__only_the_velocity_with_the_rate(params, grads, state, lr, momentum):
+    velocity = {name: momentum * state[name] + lr * g for name, g in grads.items()}
+    return {name: p - lr * (momentum * state[name] + grads[name]) for name, p in params.items()}, velocity

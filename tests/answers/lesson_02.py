@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import torch
 from torch.func import grad, vmap
 
@@ -140,6 +141,49 @@ def sample_sinusoids__wrong__ignores_generator__seeded_inside(tasks, shots, quer
     return sample_sinusoids__right__split(tasks, shots, queries, generator)
 
 
+def sample_sinusoids__wrong__wrong_value__queries_on_a_grid(tasks, shots, queries, generator):
+    amplitude = _uniform(0.1, 5.0, (tasks, 1, 1), generator)
+    phase = _uniform(0.0, math.pi, (tasks, 1, 1), generator)
+    support_x = _uniform(-5.0, 5.0, (tasks, shots, 1), generator)
+    query_x = torch.linspace(-5, 5, queries)[None, :, None].expand(tasks, queries, 1)
+    support = Examples(support_x, amplitude * torch.sin(support_x + phase))
+    query = Examples(query_x, amplitude * torch.sin(query_x + phase))
+    return Task(support, query, _no_classes(tasks))
+
+
+def sample_sinusoids__wrong__wrong_value__one_number_for_amplitude_and_phase(tasks, shots, queries, generator):
+    u = torch.rand(tasks, 1, 1, generator=generator)
+    x = _uniform(-5.0, 5.0, (tasks, shots + queries, 1), generator)
+    y = (0.1 + 4.9 * u) * torch.sin(x + math.pi * u)
+    return Task(Examples(x[:, :shots], y[:, :shots]), Examples(x[:, shots:], y[:, shots:]), _no_classes(tasks))
+
+
+def sample_sinusoids__wrong__ignores_generator__its_seed_only(tasks, shots, queries, generator):
+    rng = np.random.default_rng(generator.initial_seed())
+
+    def uniform(low, high, *shape):
+        return torch.tensor(rng.uniform(low, high, shape), dtype=torch.float32)
+
+    amplitude, phase = uniform(0.1, 5.0, tasks, 1, 1), uniform(0.0, math.pi, tasks, 1, 1)
+    x = uniform(-5.0, 5.0, tasks, shots + queries, 1)
+    y = amplitude * torch.sin(x + phase)
+    return Task(Examples(x[:, :shots], y[:, :shots]), Examples(x[:, shots:], y[:, shots:]), _no_classes(tasks))
+
+
+def sample_sinusoids__wrong__wrong_value__noise_on_y(tasks, shots, queries, generator):
+    support, query, classes = sample_sinusoids__right__broadcast(tasks, shots, queries, generator)
+    noise = [0.1 * torch.randn(part.y.shape, generator=generator) for part in (support, query)]
+    return Task(Examples(support.x, support.y + noise[0]), Examples(query.x, query.y + noise[1]), classes)
+
+
+def sample_sinusoids__wrong__wrong_range__phases_around_the_circle(tasks, shots, queries, generator):
+    amplitude = _uniform(0.1, 5.0, (tasks, 1, 1), generator)
+    phase = _uniform(0.0, 2 * math.pi, (tasks, 1, 1), generator)
+    x = _uniform(-5.0, 5.0, (tasks, shots + queries, 1), generator)
+    y = amplitude * torch.sin(x + phase)
+    return Task(Examples(x[:, :shots], y[:, :shots]), Examples(x[:, shots:], y[:, shots:]), _no_classes(tasks))
+
+
 def expected_risk__right__stack_of_means(losses):
     return torch.stack([task.mean() for task in losses]).mean()
 
@@ -213,6 +257,12 @@ def best_single_prediction__wrong__forgets_amplitude__formula(x):
 
 def best_single_prediction__wrong__forgets_amplitude__grid(x):
     return torch.stack([torch.sin(x + p) for p in torch.linspace(0, math.pi, 500)]).mean(0)
+
+
+def best_single_prediction__wrong__wrong_value__too_few_waves(x):
+    rng = torch.Generator().manual_seed(1)
+    amplitude, phase = (torch.rand(60, 1, 1, generator=rng) for _ in range(2))
+    return ((0.1 + 4.9 * amplitude) * torch.sin(x + math.pi * phase)).mean(0)
 
 
 def _forward(params, x):
@@ -355,3 +405,25 @@ def fine_tune_all__wrong__uses_query_set__all_points(start, tasks, steps, lr):
         torch.cat([tasks.support.x, tasks.query.x], dim=1), torch.cat([tasks.support.y, tasks.query.y], dim=1)
     )
     return fine_tune_all__right__vmap(start, tasks._replace(support=everything), steps, lr)
+
+
+def fine_tune_all__wrong__wrong_value__one_step_too_few(start, tasks, steps, lr):
+    def fine_tune(support):
+        params = start
+        for _ in range(1, steps):
+            grads = grad(_squared_error)(params, support)
+            params = {name: p - lr * grads[name] for name, p in params.items()}
+        return params
+
+    return vmap(fine_tune)(tasks.support)
+
+
+def fine_tune_all__wrong__raised__backward_in_vmap(start, tasks, steps, lr):
+    def fine_tune(support):
+        params = {name: p.clone().requires_grad_() for name, p in start.items()}
+        for _ in range(steps):
+            _squared_error(params, support).backward()
+            params = {name: (p - lr * p.grad).detach().requires_grad_() for name, p in params.items()}
+        return params
+
+    return vmap(fine_tune)(tasks.support)

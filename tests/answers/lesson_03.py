@@ -101,6 +101,23 @@ def split_classes__wrong__ignores_generator__global_state(images, test_classes, 
     return _four_angles(images[order[test_classes:]]), _four_angles(images[order[:test_classes]])
 
 
+def split_classes__wrong__wrong_value__mirrored(images, test_classes, generator):
+    order = torch.randperm(len(images), generator=generator)
+    parts = images[order[test_classes:]], images[order[:test_classes]]
+    return tuple(torch.cat([part, part.flip(2), part.flip(3), part.flip(2, 3)]) for part in parts)
+
+
+def split_classes__wrong__ignores_generator__last_classes_shuffled(images, test_classes, generator):
+    train, test = _four_angles(images[:-test_classes]), _four_angles(images[-test_classes:])
+    return tuple(part[torch.randperm(len(part), generator=generator)] for part in (train, test))
+
+
+def split_classes__wrong__wrong_value__test_classes_drawn_twice(images, test_classes, generator):
+    chosen = torch.randint(len(images), (test_classes,), generator=generator)
+    others = [i for i in torch.randperm(len(images), generator=generator).tolist() if i not in chosen.tolist()]
+    return _four_angles(images[others[: len(images) - test_classes]]), _four_angles(images[chosen])
+
+
 def draw_episode__right__class_by_class(images, ways, shots, queries, generator):
     classes = torch.randperm(len(images), generator=generator)[:ways]
     support_x, support_y, query_x, query_y = [], [], [], []
@@ -310,6 +327,10 @@ def draw_episode__wrong__ignores_generator__seeded_inside(images, ways, shots, q
     return draw_episode__right__whole_tensors(images, ways, shots, queries, torch.Generator().manual_seed(42))
 
 
+def draw_episode__wrong__wrong_shape__three_queries(images, ways, shots, queries, generator):
+    return draw_episode__right__class_by_class(images, ways, shots, 3, generator)
+
+
 def episode_loss__right__line_by_line(meta_learner, draw, generator):
     task = draw(generator)
     adapted = meta_learner.adapt(task.support)
@@ -431,6 +452,16 @@ def episode_loss__wrong__softmax_before_loss__by_hand(meta_learner, draw, genera
     return -log_p.gather(1, query.y[:, None]).mean()
 
 
+def episode_loss__wrong__ignores_generator__one_of_its_own(meta_learner, draw, generator):
+    task = draw(torch.Generator().manual_seed(0))
+    return F.cross_entropy(meta_learner.predict(meta_learner.adapt(task.support), task.query.x), task.query.y)
+
+
+def episode_loss__wrong__ignores_generator__a_copy(meta_learner, draw, generator):
+    task = draw(torch.Generator().set_state(generator.get_state()))
+    return F.cross_entropy(meta_learner.predict(meta_learner.adapt(task.support), task.query.x), task.query.y)
+
+
 def confidence_interval__right__standard_error(correct):
     rates = correct.mean(dim=1)
     return rates.mean(), 1.96 * rates.std() / math.sqrt(len(rates))
@@ -507,3 +538,8 @@ def confidence_interval__wrong__averages_over_episodes__bootstrap(correct):
     rates = correct.T.mean(1)
     means = rates[torch.randint(len(rates), (1000, len(rates)))].mean(1)
     return rates.mean(), 1.96 * means.std()
+
+
+def confidence_interval__wrong__wrong_value__variance(correct):
+    rates = correct.mean(1)
+    return rates.mean(), 1.96 * rates.var() / len(rates) ** 0.5

@@ -137,6 +137,11 @@ def prototypes__wrong__raised__not_transposed(x, y, ways):
     return _one_hot(y, ways) @ x
 
 
+def prototypes__wrong__raised__three_ways_written_in(x, y, ways):
+    labels = F.one_hot(y, 3).float()
+    return labels.T @ x / labels.sum(0)[:, None]
+
+
 def _differences(x, prototypes):
     return x[:, None] - prototypes[None]
 
@@ -539,6 +544,11 @@ def matching_prediction__wrong__breaks_under_vmap__adds_to_zeros(x, support_x, s
     return p
 
 
+def matching_prediction__wrong__raised__three_ways_written_in(x, support_x, support_y, ways, scale):
+    attention = (scale * F.cosine_similarity(x[:, None], support_x, dim=-1)).softmax(-1)
+    return attention @ F.one_hot(support_y, 3).float()
+
+
 def prototype_loss__right__cdist_squared(x, y, prototypes):
     return F.cross_entropy(-(torch.cdist(x, prototypes) ** 2), y)
 
@@ -616,6 +626,11 @@ def prototype_loss__wrong__averages_features__divided(x, y, prototypes):
 
 def prototype_loss__wrong__wrong_value__first_query_only(x, y, prototypes):
     return F.cross_entropy(-(torch.cdist(x[:1], prototypes) ** 2), y[:1])
+
+
+def prototype_loss__wrong__wrong_value__softmax_over_queries(x, y, prototypes):
+    logits = -torch.cdist(x, prototypes).square()
+    return F.nll_loss(logits.log_softmax(0), y)
 
 
 def four_rotations__right__default():
@@ -793,6 +808,18 @@ def episode_labels__wrong__labels_follow_the_alphabet__sorted(support, query):
 def episode_labels__wrong__labels_follow_the_alphabet__numpy(support, query):
     classes, labels = np.unique(support, return_inverse=True)
     return torch.as_tensor(labels), torch.as_tensor(np.searchsorted(classes, query))
+
+
+def episode_labels__wrong__wrong_value__from_one_on(support, query):
+    index = {name: label for label, name in enumerate(dict.fromkeys(support), 1)}
+    return _numbered(support, index), _numbered(query, index)
+
+
+def episode_labels__wrong__wrong_value__numbered_by_runs(support, query):
+    index = {}
+    for run, (name, _) in enumerate(itertools.groupby(support)):
+        index.setdefault(name, run)
+    return _numbered(support, index), _numbered(query, index)
 
 
 def relation_pairs__right__repeat_and_interleave(classes, x):

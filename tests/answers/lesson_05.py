@@ -122,6 +122,11 @@ def offset_labels__wrong__ways_from_labels__parts_of_two_sizes(y, ways):
     return torch.cat([torch.zeros(1, ways), F.one_hot(y)[:-1].float()])
 
 
+def offset_labels__wrong__wrong_value__uniform_first_row(y, ways):
+    shown = F.one_hot(y, ways).float()
+    return torch.cat([torch.full((1, ways), 1 / ways), shown[:-1]])
+
+
 def content_read__right__cosine_similarity(memory, key, scale):
     weights = (scale * F.cosine_similarity(memory, key[None], dim=1)).softmax(dim=0)
     return weights, weights @ memory
@@ -495,6 +500,14 @@ def aggregate__wrong__breaks_under_vmap__fills_zeros(encoded):
     return r
 
 
+def aggregate__right__mean_then_tanh(encoded):
+    return torch.tanh(encoded.mean(0))
+
+
+def aggregate__right__mean_of_squares(encoded):
+    return encoded.square().sum(0) / len(encoded)
+
+
 def causal_attention__right__masked_twice(scores):
     earlier = torch.ones_like(scores).tril(-1)
     return scores.masked_fill(earlier == 0, -1e9).softmax(-1) * earlier
@@ -693,3 +706,19 @@ def causal_attention__wrong__renormalizes_after_softmax__normalize(scores):
 def causal_attention__wrong__renormalizes_after_softmax__all_but_the_first_row(scores):
     powers = (scores - scores.amax(1, keepdim=True)).exp()[1:].tril()
     return torch.cat([torch.zeros_like(scores[:1]), powers / powers.sum(1, keepdim=True)])
+
+
+def causal_attention__wrong__wrong_value__zeros_struck_out(scores):
+    earlier = scores.tril(-1)
+    weights = earlier.masked_fill(earlier == 0, -1e9).softmax(-1)
+    return weights * torch.ones_like(scores).tril(-1)
+
+
+def causal_attention__wrong__wrong_value__not_low_enough(scores):
+    earlier = torch.ones_like(scores, dtype=torch.bool).tril(-1)
+    return scores.masked_fill(~earlier, -50.0).softmax(-1) * earlier
+
+
+def causal_attention__wrong__wrong_value__nan_to_num(scores):
+    earlier = torch.ones_like(scores, dtype=torch.bool).tril(-1)
+    return scores.masked_fill(~earlier, -torch.inf).softmax(-1).nan_to_num()

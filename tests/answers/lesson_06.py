@@ -348,6 +348,14 @@ def unroll__wrong__gradient_is_constant__first_order(loss, rule, params, batches
     return trace.params, trace.state
 
 
+def unroll__wrong__wrong_value__clipped_gradients(loss, rule, params, batches):
+    state = rule.init(params)
+    for batch in batches:
+        grads, value = grad_and_value(loss)(params, batch)
+        params, state = rule.update(params, {name: g.clamp(-1, 1) for name, g in grads.items()}, state, value)
+    return params, state
+
+
 def _step(params, grads, lr):
     return {name: p - lr * grads[name] for name, p in params.items()}
 
@@ -512,6 +520,13 @@ def rate_gradient__wrong__averages_products__mean_of_all(loss, params, support, 
     g = grad(loss)(params, support)
     h = grad(loss)(_step(params, g, lr), query)
     return -torch.cat([(g[name] * h[name]).flatten() for name in params]).mean()
+
+
+def rate_gradient__wrong__wrong_value__gradient_at_the_start(loss, params, support, query, lr):
+    def after(start):
+        return loss(_step(start, grad(loss)(start, support), lr), query)
+
+    return torch.stack([g.sum() for g in grad(after)(params).values()]).sum()
 
 
 def _trained(loss, rule, params, batches):
@@ -931,6 +946,10 @@ def start_gradient__wrong__loses_the_one__detached(support_loss, query_loss, sta
     return torch.autograd.grad(query_loss(theta_0.detach() - lr * slope), theta_0)[0]
 
 
+def start_gradient__wrong__wrong_value__gradient_of_the_rate(support_loss, query_loss, start, lr):
+    return -grad(support_loss)(start) * grad(query_loss)(_theta_1(support_loss, start, lr))
+
+
 def repaired_inner_step__right__create_graph(net, loss, support, lr):
     params = dict(net.named_parameters())
     grads = torch.autograd.grad(loss(net(support.x), support.y), list(params.values()), create_graph=True)
@@ -1059,3 +1078,32 @@ def repaired_inner_step__wrong__leaves_gradients_behind__a_list(net, loss, suppo
     loss(net(support.x), support.y).backward(create_graph=True)
     grads = [p.grad for p in net.parameters()]
     return {name: p - lr * g for (name, p), g in zip(net.named_parameters(), grads, strict=True)}
+
+
+def repaired_inner_step__wrong__changes_the_net__zero_grad_first(net, loss, support, lr):
+    net.zero_grad()
+    params = dict(net.named_parameters())
+    grads = torch.autograd.grad(loss(net(support.x), support.y), list(params.values()), create_graph=True)
+    return {name: p - lr * g for (name, p), g in zip(params.items(), grads, strict=True)}
+
+
+def repaired_inner_step__wrong__changes_the_net__grad_cleared_after(net, loss, support, lr):
+    loss(net(support.x), support.y).backward(create_graph=True)
+    new = {name: p - lr * p.grad for name, p in net.named_parameters()}
+    for p in net.parameters():
+        p.grad = None
+    return new
+
+
+def repaired_inner_step__wrong__changes_the_net__eval_left_on(net, loss, support, lr):
+    net.eval()
+    params = dict(net.named_parameters())
+    grads = torch.autograd.grad(loss(net(support.x), support.y), list(params.values()), create_graph=True)
+    return {name: p - lr * g for (name, p), g in zip(params.items(), grads, strict=True)}
+
+
+def repaired_inner_step__wrong__wrong_value__one_loss_written_in(net, loss, support, lr):
+    params = dict(net.named_parameters())
+    value = (net(support.x) - support.y).square().mean()
+    grads = torch.autograd.grad(value, list(params.values()), create_graph=True)
+    return {name: p - lr * g for (name, p), g in zip(params.items(), grads, strict=True)}

@@ -259,6 +259,12 @@ def first_order__wrong__breaks_under_vmap__numbers(loss, params, task, lr):
     return loss(_step(params, constants, lr), task.query)
 
 
+def first_order__wrong__wrong_value__slope_at_the_start(loss, params, task, lr):
+    value = first_order__right__detached_gradients(loss, params, task, lr)
+    at_start = loss(params, task.query)
+    return value.detach() + at_start - at_start.detach()
+
+
 def reptile_update__right__one_line(start, trace, eps):
     return {name: p + eps * (trace.params[name] - p).mean(0) for name, p in start.items()}
 
@@ -358,6 +364,10 @@ def reptile_update__wrong__averages_everything__mean(start, trace, eps):
 def reptile_update__wrong__averages_everything__sum_over_count(start, trace, eps):
     ways = {name: trace.params[name] - p for name, p in start.items()}
     return {name: p + eps * ways[name].sum() / ways[name].numel() for name, p in start.items()}
+
+
+def reptile_update__wrong__wrong_value__params_of_the_last_step(start, trace, eps):
+    return {name: p + eps * (trace.steps[-1].params[name] - p).mean(0) for name, p in start.items()}
 
 
 def meta_loss__right__adapted_in_the_loop(loss, params, tasks, lr):
@@ -485,6 +495,16 @@ def meta_loss__wrong__cuts_gradient__detached_copy(loss, params, tasks, lr):
     return torch.stack(losses).mean()
 
 
+def meta_loss__wrong__wrong_value__weighted_by_queries(loss, params, tasks, lr):
+    total, count = 0.0, 0
+    for task in tasks:
+        grads = grad(loss)(params, task.support)
+        adapted = {name: p - lr * grads[name] for name, p in params.items()}
+        total = total + len(task.query.y) * loss(adapted, task.query)
+        count += len(task.query.y)
+    return total / count
+
+
 def choose_checkpoint__right__argmax(validation, test):
     best = int(validation.argmax())
     return best, test[best].item()
@@ -575,6 +595,11 @@ def choose_checkpoint__wrong__takes_the_last__loop(validation, test):
     return best
 
 
+def choose_checkpoint__wrong__wrong_value__counted_from_one(validation, test):
+    best = int(validation.argmax())
+    return best + 1, float(test[best])
+
+
 def normalize_queries__right__mean_and_std(support, query):
     return (query - support.mean(0)) / support.std(0)
 
@@ -649,6 +674,11 @@ def normalize_queries__wrong__leaves_them_raw__as_they_came(support, query):
 def normalize_queries__wrong__leaves_them_raw__normalizes_the_support_set(support, query):
     support = (support - support.mean(0)) / support.std(0)
     return query.clone()
+
+
+def normalize_queries__wrong__wrong_value__by_the_extremes(support, query):
+    low, high = support.amin(0), support.amax(0)
+    return 2 * (query - low) / (high - low) - 1
 
 
 def depends_on_neighbors__right__each_alone(predictor, query):
@@ -786,6 +816,30 @@ def depends_on_neighbors__wrong__nan_is_not_nan__differences_that_are_not_small(
     among = predictor(query)
     small = [(predictor(query[i : i + 1])[0] - among[i]).abs() < 1e-4 for i in range(len(query))]
     return not bool(torch.cat(small).all())
+
+
+def depends_on_neighbors__right__among_five_hundred(predictor, query):
+    def changes(x):
+        others = torch.randn(500, *x.shape)
+        among = predictor(torch.cat([others[:250], x[None], others[250:]]))[250]
+        return not torch.allclose(predictor(x[None])[0], among, atol=1e-4, equal_nan=True)
+
+    return any(changes(x) for x in query)
+
+
+def depends_on_neighbors__wrong__wrong_value__not_forgotten(predictor, query):
+    alone = torch.cat([predictor(x[None]) for x in query])
+    return torch.allclose(alone, predictor(query), atol=1e-4, equal_nan=True)
+
+
+def depends_on_neighbors__wrong__wrong_value__coarse(predictor, query):
+    alone = torch.cat([predictor(x[None]) for x in query])
+    return not torch.allclose(alone, predictor(query), atol=1e-2, equal_nan=True)
+
+
+def depends_on_neighbors__wrong__exact_comparison__default_tolerance(predictor, query):
+    alone = torch.cat([predictor(x[None]) for x in query])
+    return not torch.allclose(alone, predictor(query), equal_nan=True)
 
 
 def anil_adapt__right__two_dicts(loss, params, support, lr, steps, head):
@@ -957,3 +1011,7 @@ def anil_adapt__wrong__breaks_under_vmap__asks_about_a_number(loss, params, supp
             break
         params = {name: p - lr * grads[name] if name in head else p for name, p in params.items()}
     return params
+
+
+def anil_adapt__wrong__wrong_value__the_last_tensors(loss, params, support, lr, steps, head):
+    return anil_adapt__right__two_dicts(loss, params, support, lr, steps, list(params)[-len(head) :])

@@ -233,6 +233,16 @@ def log_and_sign__wrong__breaks_under_vmap__if(x, p):
     return torch.stack(rows).reshape(*x.shape, 2)
 
 
+def log_and_sign__wrong__wrong_value__a_little_added(x, p):
+    size = torch.where(x.abs() >= math.exp(-p), (x.abs() + 1e-8).log() / p, -1.0)
+    return torch.stack([size, (math.exp(p) * x).clamp(-1, 1)], -1)
+
+
+def log_and_sign__wrong__wrong_value__size_at_most_one(x, p):
+    size = (x.abs().clamp_min(math.exp(-p)).log() / p).clamp(-1, 1)
+    return torch.stack([size, (math.exp(p) * x).clamp(-1, 1)], -1)
+
+
 def _start(phi, p):
     return phi["start"].expand(p.numel(), -1)
 
@@ -442,6 +452,13 @@ def coordinatewise__wrong__breaks_under_vmap__asks_about_a_number(cell, phi, par
         if g.abs().max() > 1e6:
             raise ValueError("diverged")
     return coordinatewise__right__all_tensors_in_one_row(cell, phi, params, grads, states)
+
+
+def coordinatewise__wrong__raised__state_of_a_number(cell, phi, params, grads, states):
+    states = states or {name: phi["start"][0].expand(p.numel()) for name, p in params.items()}
+    moved = {name: vmap(cell, (None, 0, 0))(phi, grads[name].flatten(), states[name]) for name in params}
+    new = {name: p + moved[name][0].reshape(p.shape) for name, p in params.items()}
+    return new, {name: h for name, (_, h) in moved.items()}
 
 
 def _mean(score, problems):
@@ -697,6 +714,32 @@ def tune_fairly__wrong__changes_inputs__append(score, grid, tuning, held_out):
     return best, score(best, held_out).mean().item()
 
 
+def tune_fairly__wrong__wrong_value__nanmean_of_the_held_out(score, grid, tuning, held_out):
+    rate, _ = tune_fairly__right__a_list_that_grows(score, grid, tuning, held_out)
+    return rate, score(rate, held_out).nanmean().item()
+
+
+def tune_fairly__wrong__nan_wins__the_first_key(score, grid, tuning, held_out):
+    rates, factor = list(grid), grid[1] / grid[0]
+    while True:
+        losses = {rate: score(rate, tuning).mean().item() for rate in rates}
+        best = min(losses, key=losses.get)
+        if best == rates[0]:
+            rates = [best / factor, *rates]
+        elif best == rates[-1]:
+            rates = [*rates, best * factor]
+        else:
+            return best, score(best, held_out).mean().item()
+
+
+def tune_fairly__wrong__wrong_value__mean_of_logarithms(score, grid, tuning, held_out):
+    def logarithm(rate, problems):
+        return score(rate, problems).log()
+
+    rate, _ = tune_fairly__right__a_list_that_grows(logarithm, grid, tuning, held_out)
+    return rate, score(rate, held_out).mean().item()
+
+
 def truncate__right__tree_map(params, state):
     return tree_map(lambda t: t.detach(), params), tree_map(lambda t: t.detach(), state)
 
@@ -788,3 +831,7 @@ def truncate__wrong__changes_inputs__detach_in_place(params, state):
     for p in params.values():
         p.detach_()
     return params, tree_map(lambda t: t.detach(), state)
+
+
+def truncate__wrong__copies_only__deepcopy(params, state):
+    return copy.deepcopy(params), copy.deepcopy(state)

@@ -189,6 +189,10 @@ def es_gradient__wrong__backpropagates__at_the_perturbed_points(loss, phi, sigma
     return points.grad.mean(0)
 
 
+def es_gradient__wrong__wrong_value__divided_by_coordinates_too(loss, phi, sigma, z):
+    return es_gradient__right__loop(loss, phi, sigma, z) / phi.numel()
+
+
 def pes_step__right__line_by_line(segment, phi, states, total, sigma, z):
     plus, minus = states
     noise = sigma * z
@@ -547,3 +551,9 @@ def error_at_equal_cost__wrong__rounds_n__rounded_up(bias, variance, cost, budge
     n = torch.as_tensor(budget / cost).ceil()
     result = bias**2 + variance / n
     return result if isinstance(budget, torch.Tensor) else result.item()
+
+
+def error_at_equal_cost__wrong__wrong_value__one_estimate_at_least(bias, variance, cost, budget):
+    n = torch.as_tensor(budget / cost).clamp(min=1.0)
+    error = bias**2 + variance / n
+    return error if isinstance(budget, torch.Tensor) else error.item()

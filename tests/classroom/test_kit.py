@@ -102,6 +102,24 @@ def test_each_rule_finds_its_mistake_and_lets_the_right_answer_pass(function, ru
     assert verdict(times, rule) is None
 
 
+def test_a_number_that_agrees_by_chance_names_no_mistake():
+    once = kit.rival(TWO.but(x=tensor([2.0])), "odd", lambda x, by: x + by)
+    also = kit.rival(TWO.but(x=tensor([2.0])), "odd", lambda x, by: x + by, also=(TWO,))
+
+    def squared(x, by):
+        return x * x
+
+    assert verdict(squared, once)[0] == "odd"
+    assert verdict(squared, also) is None
+    assert verdict(lambda x, by: x + by, also)[0] == "odd"
+
+
+def test_where_many_values_are_right_vmap_is_compared_with_the_answers_own():
+    rule = kit.vmappable(ONE, TWO.but(by=3.0), over=("x",), own=True)
+    assert verdict(lambda x, by: by * x + 1, rule) is None
+    assert verdict(lambda x, by: by * x if x.sum() > -9 else x, rule)[0] == "breaks_under_vmap"
+
+
 def test_a_failure_is_explained_only_where_its_kind_its_words_and_the_other_case_say_so():
     def needs_two(x, by):
         return x[: int(by)] * (1.0 if by == 2 else None)
@@ -173,6 +191,12 @@ def test_draws_come_from_the_generator():
     rule = kit.drawn(Case(generator=torch.Generator().manual_seed(3)))
     assert verdict(draw, rule, reference=draw) is None
     assert verdict(lambda generator: torch.rand(2), rule, reference=draw)[0] == "ignores_generator"
+
+    def rewound(generator):
+        return torch.rand(2, generator=torch.Generator().manual_seed(generator.initial_seed()))
+
+    found = verdict(rewound, rule, reference=draw)
+    assert found[0] == "ignores_generator" and "one and the same generator" in found[1]
 
 
 def test_texts_show_values_words_and_what_a_test_returned():

@@ -46,8 +46,9 @@ class Case:
     def fresh(self) -> dict[str, Any]:
         return {name: fresh(value) for name, value in self.inputs.items()}
 
-    def run(self, function: Callable[..., Any]) -> Any:
-        inputs = self.fresh()
+    def run(self, function: Callable[..., Any], **themselves: Any) -> Any:
+        """What comes out. `themselves` are inputs that are handed on as they are, not as copies."""
+        inputs = self.fresh() | themselves
         return self.scenario(function, **inputs) if self.scenario else function(*inputs.values())
 
 

@@ -19,7 +19,11 @@ To add an exercise NAME to lesson NN:
            rival(SIX, "some_mistake", lambda x, y: ...),
            equals(SIX),
            differentiable(SIX, "x"),
+           at_random(lambda draw: Case(x=draw.normal(4), y=draw.number(2.0, 3.0))),
        )
+
+   Last come cases that are drawn anew at every check (at_random.py). Over all cases every argument has two values at
+   least, and no number names two mistakes: `metalearn dev marks` shows the tables.
 
 3. tests/answers/lesson_NN.py gets right answers and two wrong ones for every mistake; the solution notebook, its cells.
 
@@ -49,7 +53,7 @@ from metalearn_course.classroom.checks.cases import Case, Traced, stacked
 from metalearn_course.classroom.exercise import Texts
 from metalearn_course.classroom.flow import expect_gradients, expect_under_vmap, gradients_at
 from metalearn_course.classroom.mistakes import Mistake
-from metalearn_course.classroom.randomness import expect_drawn
+from metalearn_course.classroom.randomness import expect_drawn, seeded
 from metalearn_course.classroom.values import expect_close, expect_kind, near, show
 
 Rule = Callable[["Asked"], None]
@@ -168,17 +172,45 @@ def shaped(on: Case, key: str, *shapes: tuple[int, ...]) -> Rule:
     return looks(on, key, lambda got: isinstance(got, Tensor) and got.shape in wrong, raw=True, seen_as="wrong_shape")
 
 
-def rival(on: Case, key: str, *wrongs: Any, of: Callable[[Any], Any] = lambda v: v, **tolerance: float) -> Rule:
+@dataclass(frozen=True)
+class Rival:
+    """See `rival`; a class, so that an author can ask which numbers name a mistake."""
+
+    on: Case
+    key: str
+    wrongs: tuple[Any, ...]
+    of: Callable[[Any], Any]
+    also: tuple[Case, ...]
+    tolerance: Mapping[str, float]
+
+    def __call__(self, asked: Asked) -> None:
+        if any(all(self.is_it(wrong, asked, case) for case in (self.on, *self.also)) for wrong in self.wrongs):
+            raise asked.mistaken(self.key, **self.on.inputs | {"got": asked.got(self.on), "want": asked.want(self.on)})
+
+    def is_it(self, wrong: Any, asked: Asked, case: Case) -> bool:
+        """Whether the answer is `wrong` on a case."""
+        return self.agree(asked.got(case), wrong, case, asked.want(case))
+
+    def agree(self, got: Any, wrong: Any, case: Case, want: Any) -> bool:
+        """Whether a result of `case` is `wrong`."""
+        made = ask(wrong, case.inputs | {"want": want}) if callable(wrong) else wrong
+        return near(self.of(got), self.of(made), **self.tolerance)
+
+
+def rival(
+    on: Case,
+    key: str,
+    *wrongs: Any,
+    of: Callable[[Any], Any] = lambda v: v,
+    also: tuple[Case, ...] = (),
+    **tolerance: float,
+) -> Rule:
     """The answer is one of `wrongs`, values or functions of inputs and `want`, on a case where all of them are wrong.
 
-    of: what is compared, of the result and of each wrong one.
+    of: what is compared, of the result and of each wrong one. also: further cases on which it has to be the same wrong
+    one, so that no mistake is named for one number that agrees by chance; functions then, no values.
     """
-
-    def is_wrong(got: Any, **values: Any) -> bool:
-        made = (ask(wrong, values) if callable(wrong) else wrong for wrong in wrongs)
-        return any(near(of(got), of(wrong), **tolerance) for wrong in made)
-
-    return looks(on, key, is_wrong)
+    return Rival(on, key, wrongs, of, also, tolerance)
 
 
 def rivals(on: Case, wrongs: Mapping[str, Any], **options: Any) -> Rule:
@@ -189,14 +221,20 @@ def rivals(on: Case, wrongs: Mapping[str, Any], **options: Any) -> Rule:
     return all_of(*rules)
 
 
-def all_of(*rules: Rule) -> Rule:
-    """Rules in a row, as one."""
+@dataclass(frozen=True)
+class AllOf:
+    """See `all_of`."""
 
-    def rule(asked: Asked) -> None:
-        for one in rules:
+    rules: tuple[Rule, ...]
+
+    def __call__(self, asked: Asked) -> None:
+        for one in self.rules:
             one(asked)
 
-    return rule
+
+def all_of(*rules: Rule) -> Rule:
+    """Rules in a row, as one."""
+    return AllOf(rules)
 
 
 def fails(on: Case, key: str, *kinds: str, match: str = "", unless: Case | None = None) -> Rule:
@@ -288,16 +326,22 @@ def finite_gradients(on: Case, key: str, *names: str, of: Callable[[Any], Any] =
 
 
 def vmappable(
-    *cases: Case, over: tuple[str, ...], what: str = "a stack of two tasks", of: Callable[[Any], Any] = lambda v: v
+    *cases: Case,
+    over: tuple[str, ...],
+    what: str = "a stack of two tasks",
+    of: Callable[[Any], Any] = lambda v: v,
+    own: bool = False,
 ) -> Rule:
     """vmap runs the answer for a stack of the cases. Only inputs in `over` differ between them.
+
+    own: where many values are right, what comes out is compared with the answer's own for each case.
 
     A word `vmap` says what to do where it cannot, if the usual advice does not fit this exercise.
     """
 
     def rule(asked: Asked) -> None:
         stacks = [stacked([case.fresh()[name] for case in cases]) for name in over]
-        want = of(stacked([asked.want(case) for case in cases]))
+        want = of(stacked([asked.got(case) if own else asked.want(case) for case in cases]))
 
         def run(function: Callable[..., Any]) -> Any:
             def one(*parts: Any) -> Any:
@@ -316,6 +360,13 @@ def drawn(on: Case) -> Rule:
 
     def rule(asked: Asked) -> None:
         expect_drawn(lambda generator: asked.call(on.but(generator=generator)), asked.answer.name)
+        one = seeded(0)
+        if near(on.run(asked.answer, generator=one), on.run(asked.answer, generator=one)):
+            raise Mistake(
+                "ignores_generator",
+                f"Two calls of `{asked.answer.name}` in a row, with one and the same generator, return the same thing: "
+                "it draws from a copy, or from the seed, and every call is the first. Draw from `generator` itself.",
+            )
 
     return rule
 

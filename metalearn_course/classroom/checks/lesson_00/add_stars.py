@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, tensor
 
+from ..at_random import at_random
 from ..kit import Case, Check, equals, fails, looks
 
 
@@ -16,7 +17,7 @@ def numbers(got: Any) -> Any:
 
 
 TWO = Case(first=tensor([1.0, 2.0]), second=tensor([10.0, 20.0]))
-THREE = Case(first=tensor([0.5, 0.0, -1.0]), second=tensor([0.25, 0.0, 1.0]))
+THREE = Case(first=tensor([0.5, 0.0, -1.0]), second=tensor([0.25, 0.0, 0.5]))
 
 CHECK = Check(
     add_stars,
@@ -25,4 +26,5 @@ CHECK = Check(
     looks(TWO, "adds_up_everything", lambda got: numbers(got) == 33.0, raw=True),
     equals(TWO, "the stars {first} and {second}"),
     equals(THREE, "the stars {first} and {second}"),
+    at_random(lambda draw: Case(first=draw.normal(4), second=draw.normal(4))),
 )

@@ -5,6 +5,7 @@ from torch import Tensor, rand, randn, tensor, zeros
 from metalearn_course.classroom.flow import gradients_at
 from metalearn_course.classroom.randomness import seeded
 
+from ..at_random import at_random
 from ..kit import Answer, Case, Check, equals, looks, near, rival
 
 Params = dict[str, Tensor]
@@ -50,4 +51,8 @@ CHECK = Check(
     rival(SMALL, "softmax_on_output", lambda want: want.softmax(-1), lambda want: want.log_softmax(-1)),
     equals(SMALL, "two examples through a network with w1 = {params[w1]}: the outputs"),
     looks(Case(linked, **SMALL.inputs), "gradient_lost", lambda got: not got),
+    at_random(
+        lambda draw: Case(params=draw.tree({"w1": (3, 5), "b1": (5,), "w2": (5, 4), "b2": (4,)}), x=draw.normal(2, 3)),
+        what="the outputs of a network with 3 inputs, 5 hidden numbers and 4 outputs",
+    ),
 )

@@ -2,12 +2,18 @@
 
 from torch import tensor
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, equals, fails, rival
 from .forward import Params
 
 
 def sgd_update(params: Params, grads: Params, lr: float) -> Params:
     return {name: p - lr * grads[name] for name, p in params.items()}
+
+
+def anywhere(draw: Draw) -> Case:
+    params, grads = (draw.tree({"w1": (2, 3), "b1": ()}) for _ in range(2))
+    return Case(params=params, grads=grads, lr=draw.number(0.2, 0.4))
 
 
 TWO = Case(
@@ -23,4 +29,5 @@ CHECK = Check(
     rival(TWO, "forgets_rate", lambda params, grads: sgd_update(params, grads, 1.0)),
     equals(TWO, "w1 = {params[w1]} with gradient {grads[w1]} and lr = 0.1: the update"),
     equals(Case(params={"w": tensor(3.0)}, grads={"w": tensor(-2.0)}, lr=0.5), "w = 3, gradient -2, lr = 0.5"),
+    at_random(anywhere, what="the step from {params} with gradient {grads} and lr = {lr}"),
 )

@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from metalearn_course.tasks.task import Examples
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, equals, fails, looks, near, rival
 from .forward import Params, forward
 from .sgd_update import sgd_update
@@ -36,6 +37,12 @@ def train(params: Params, batches: list[Examples], lr: float) -> Params:
     return params
 
 
+def any_batches(draw: Draw) -> Case:
+    start = draw.tree({"w1": (3, 4), "b1": (4,), "w2": (4, 3), "b2": (3,)})
+    batches = [Examples(draw.normal(n, 3), draw.labels(3, n)) for n in (3, 5, 4, 6, 3)]
+    return Case(params=start, batches=batches, lr=draw.number(0.6, 0.9))
+
+
 def is_summed(got: Params, want: Params, twice: Params) -> bool:
     return near(got, want) and near(twice, sgd_update(START, OF_FIRST, 2.0))
 
@@ -46,6 +53,7 @@ OF_FIRST, OF_SECOND = gradient(START, FIRST), gradient(START, SECOND)
 AFTER_FIRST = sgd_update(START, OF_FIRST, 0.5)
 ONE = Case(params=START, batches=[FIRST], lr=1.0)
 TWICE = ONE.but(batches=[Examples(FIRST.x.repeat(2, 1), FIRST.y.repeat(2))])
+MIXED = ONE.but(batches=[Examples(tensor([[1.0, 2.0], [2.0, 1.0], [3.0, 0.5]]), tensor([0, 1, 1]))])
 BOTH = ONE.but(batches=[FIRST, SECOND], lr=0.5)
 
 CHECK = Check(
@@ -55,6 +63,7 @@ CHECK = Check(
     rival(ONE, "plus_sign", sgd_update(START, OF_FIRST, -1.0)),
     equals(ONE, "{start} and one batch, x = [[1, 2]] of class 0: the trained params"),
     equals(TWICE, "{start} and one batch, x = [[1, 2]] of class 0 twice: the trained params"),
+    equals(MIXED, "{start} and one batch of three different examples: the trained params"),
     fails(BOTH, "trains_in_place", "changes_inputs", match="`params"),
     rival(BOTH, "gradient_at_start", sgd_update(AFTER_FIRST, OF_SECOND, 0.5)),
     rival(BOTH, "gradients_pile_up", lambda want: sgd_update(want, OF_FIRST, 0.5)),
@@ -62,4 +71,5 @@ CHECK = Check(
     rival(BOTH, "starts_again_each_batch", sgd_update(START, OF_SECOND, 0.5)),
     rival(BOTH, "one_step_for_all", sgd_update(sgd_update(START, OF_FIRST, 0.25), OF_SECOND, 0.25)),
     equals(BOTH, "{both}: the trained params"),
+    at_random(any_batches, what="the params after five batches of 3 to 6 examples, lr = {lr}"),
 )

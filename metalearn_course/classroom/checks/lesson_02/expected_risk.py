@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, tensor
 
+from ..at_random import at_random
 from ..kit import Case, Check, equals, rivals
 
 
@@ -21,4 +22,5 @@ CHECK = Check(
         Case(losses=[tensor([2.0] * 100), tensor([4.0] * 5), tensor([0.0, 0.0])]),
         "three tasks of 100, 5 and 2 points with mean losses 2, 4 and 0",
     ),
+    at_random(lambda draw: Case(losses=[draw.normal(draw.count(1, 5)) + 3 for _ in range(draw.count(3, 5))])),
 )

@@ -1,6 +1,6 @@
 """The check of exercise 3.2, draw_episode."""
 
-from collections import Counter, namedtuple
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 from metalearn_course.classroom.randomness import seeded
 from metalearn_course.tasks.task import Examples, Task
 
+from ..at_random import Draw, at_random, looks_for
 from ..kit import Answer, Case, Check, drawn, looks
-
-Image = namedtuple("Image", "episode set label owner example ids")  # ids: the `classes` of its episode
+from .shared import Image, copied, in_both_sets, numbered
 
 
 def draw_episode(images: Tensor, ways: int, shots: int, queries: int, generator: Generator) -> Task:
@@ -22,11 +22,6 @@ def draw_episode(images: Tensor, ways: int, shots: int, queries: int, generator:
     x, y = images[classes[:, None], order], torch.arange(ways)[:, None].expand_as(order)
     support, query = (Examples(x[:, s].flatten(0, 1), y[:, s].flatten()) for s in (slice(shots), slice(shots, None)))
     return Task(support, query, classes)
-
-
-def numbered(classes: int, examples: int) -> Tensor:
-    """Images that say what they are: every pixel is 100 * class + example."""
-    return (100.0 * torch.arange(classes)[:, None] + torch.arange(examples))[..., None, None].repeat(1, 1, 2, 2)
 
 
 def episodes(function: Answer, count: int, generator: Generator, **inputs: Any) -> list[Image]:
@@ -73,15 +68,6 @@ def misplaced(got: list[Image]) -> Any:
     return next((i._asdict() | {"ids": [*i.ids]} for i in got if i.ids[i.label : i.label + 1] != (i.owner,)), None)
 
 
-def copied(got: list[Image]) -> Any:
-    return next((i._asdict() | {"times": times} for i, times in Counter(got).items() if times > 1), None)
-
-
-def in_both_sets(got: list[Image]) -> Any:
-    shown = {i._replace(set="query") for i in got if i.set == "support"}
-    return next((i._asdict() for i in got if i in shown), None)
-
-
 def never_redrawn(got: list[Image], shots: int) -> Any:
     shown = sorted({(i.owner, i.example) for i in got if i.set == "support"})
     drawn = {k: [example for owner, example in shown if owner == k] for k, _ in shown}
@@ -105,7 +91,14 @@ IN_AN_EPISODE: dict[str, Callable[..., Any]] = {
     "query_repeats_support": in_both_sets,
 }
 THIRTY = Case(episodes, images=numbered(8, 6), ways=4, shots=2, queries=3, generator=seeded(2), count=30)
-ALL_DRAWN = THIRTY.but(images=numbered(3, 4), ways=3, shots=1, generator=seeded(3), count=1)
+
+
+def all_drawn(draw: Draw) -> Case:
+    """Every example of every class."""
+    sizes = {"ways": draw.count(2, 5), "shots": draw.count(3, 4), "queries": draw.count(6, 7)}
+    images = numbered(sizes["ways"], sizes["shots"] + sizes["queries"])
+    return THIRTY.but(images=images, **sizes, generator=draw.generator, count=1)
+
 
 CHECK = Check(
     draw_episode,
@@ -116,5 +109,5 @@ CHECK = Check(
     looks(THIRTY, "wrong_value/misplaced", misplaced),
     looks(THIRTY, "same_examples_always", never_redrawn),
     looks(THIRTY, "same_examples_for_every_class", alike),
-    *(looks(ALL_DRAWN, key, test) for key, test in IN_AN_EPISODE.items()),
+    at_random(all_drawn, *(looks_for(key, test) for key, test in IN_AN_EPISODE.items())),
 )

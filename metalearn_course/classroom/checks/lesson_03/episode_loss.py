@@ -1,6 +1,6 @@
 """The check of exercise 3.3, episode_loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from metalearn_course.classroom.randomness import seeded
 from metalearn_course.meta_learners.base import MetaLearner
 from metalearn_course.tasks.task import Examples, Task
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, equals, looks, rival
 
 
@@ -45,16 +46,22 @@ TASKS = (
 )
 
 
-def run(function: Answer) -> tuple[Tensor, int, Tensor]:
-    """The loss, how many tasks were drawn for it, and the parameter of the meta-learner."""
-    draws: list[Task] = []
+def run(function: Answer, tasks: Sequence[Task] = TASKS) -> tuple[Tensor, list[bool], Tensor]:
+    """The loss, for every task that was drawn for it whether with the right generator, and the meta-learner's phi."""
+    draws: list[bool] = []
+    own = seeded(0)
 
     def draw(generator: Generator) -> Task:
-        draws.append(TASKS[len(draws) % 2])
-        return draws[-1]
+        draws.append(generator is own)
+        return tasks[(len(draws) - 1) % len(tasks)]
 
     meta_learner = ClassMeans()
-    return function(meta_learner, draw, seeded(0), like=tensor(0.0)), len(draws), meta_learner.scale
+    return function(meta_learner, draw, own, like=tensor(0.0)), draws, meta_learner.scale
+
+
+def any_task(draw: Draw) -> Case:
+    s, q = (Examples(2 * draw.normal(n), draw.labels(3, n)) for n in (draw.count(3, 7), draw.count(5, 8)))
+    return Case(lambda function, tasks: run(function, tasks)[0], tasks=(Task(s, q, tensor([7, 3, 5])),))
 
 
 def gradient(function: Answer) -> Tensor | None:
@@ -78,7 +85,8 @@ GRADIENT = Case(gradient)
 
 CHECK = Check(
     episode_loss,
-    looks(DRAWS, "draws_twice", lambda got: got != 1),
+    looks(DRAWS, "draws_twice", lambda got: len(got) != 1 and {"times": len(got)}),
+    looks(DRAWS, "ignores_generator/own", lambda got: not all(got)),
     rival(LOSS, "loss_on_support", loss(SUPPORT, SUPPORT), loss(SUPPORT, ALL)),
     rival(
         LOSS,
@@ -91,4 +99,5 @@ CHECK = Check(
     equals(LOSS, "the loss of a 3-way task with 2 shots and 4 queries (the mean cross-entropy)"),
     looks(GRADIENT, "cuts_gradient/none", lambda got: got is None),
     equals(GRADIENT, key="cuts_gradient"),
+    at_random(any_task, what="the loss of a task with other numbers of examples"),
 )

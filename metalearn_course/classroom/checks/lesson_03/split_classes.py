@@ -10,10 +10,12 @@ from torch import Generator, Tensor
 
 from metalearn_course.classroom.randomness import seeded
 
+from ..at_random import Draw, at_random, looks_for
 from ..kit import Answer, Case, Check, Mistake, drawn, expect_kind, looks
+from .shared import corners
 
 Image = namedtuple("Image", "part place owner angle example")
-ANGLE = {0: 0, 2: 270, 6: 90, 8: 180}  # of an image whose ink came from place 0 to this one
+ANGLE = {(0, 1): 0, (2, 5): 270, (6, 3): 90, (8, 7): 180}  # of an image whose ink came from places 0 and 1 to these
 
 
 def split_classes(images: Tensor, test_classes: int, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -21,13 +23,6 @@ def split_classes(images: Tensor, test_classes: int, generator: Generator) -> tu
     parts = images[order[test_classes:]], images[order[:test_classes]]
     train, test = (torch.cat([part.rot90(k, (2, 3)) for k in range(4)]) for part in parts)
     return train, test
-
-
-def corners(classes: int, examples: int) -> Tensor:
-    """Images that say what they are: one inked corner, of value 100 * (class + 1) + example."""
-    images = torch.zeros(classes, examples, 3, 3)
-    images[:, :, 0, 0] = 100.0 * torch.arange(1, classes + 1)[:, None] + torch.arange(examples)
-    return images
 
 
 def read(function: Answer, images: Tensor, test_classes: int, generator: Generator) -> list[Image]:
@@ -40,10 +35,11 @@ def read(function: Answer, images: Tensor, test_classes: int, generator: Generat
         if part.ndim != 4 or part.shape[2:] != (3, 3) or 0 in part.shape:
             shape = f"{name} has shape {tuple(part.shape)}; expected (classes, examples, 3, 3), like images."
             raise Mistake("wrong_shape", shape)
-        ink, corner = part.flatten(2).max(-1)
-        for place, row in enumerate(zip(ink.int().tolist(), corner.tolist(), strict=True)):
-            for v, at in zip(*row, strict=True):
-                found.append(Image(name, place, v // 100 - 1, ANGLE.get(at) if v >= 100 else None, v % 100))
+        ink, places = part.flatten(2).topk(3)
+        for place, row in enumerate(zip(ink.int().tolist(), places.tolist(), strict=True)):
+            for (v, faint, blank), (*at, _) in zip(*row, strict=True):
+                angle = ANGLE.get(tuple(at)) if v >= 100 and (faint, blank) == (50, 0) else None
+                found.append(Image(name, place, v // 100 - 1, angle, v % 100))
     return found
 
 
@@ -68,31 +64,51 @@ def mixed(got: list[Image]) -> Any:
     return next(({"part": a[0], "place": a[1], "one": a, "other": b} for a, b in pairs if a[:2] == b[:2]), None)
 
 
-def counted(wrong: Callable[[Any], bool]) -> Callable[[list[Image]], Any]:
+def counted(wrong: Callable[[Any], bool]) -> Callable[..., Any]:
     """The part whose counts are wrong."""
 
-    def test(got: list[Image]) -> Any:
-        for name, classes in (("train", 4), ("test", 2)):
+    def test(got: list[Image], images: Tensor, test_classes: int) -> Any:
+        for name, classes in (("train", len(images) - test_classes), ("test", test_classes)):
             part = [image for image in got if image.part == name]
             rows, different = len({i.place for i in part}), len({(i.owner, i.angle) for i in part})
             counts = {"rows": rows, "right": 4 * classes, "different": different, "drawings": len(part) // rows}
             if wrong(counts):
-                return counts | {"part": name, "classes": classes, "upright": sorted({i.owner for i in part})}
+                more = {"of": len(images), "examples": images.shape[1], "upright": sorted({i.owner for i in part})}
+                return counts | more | {"part": name, "classes": classes}
         return None
 
     return test
 
 
+def always_tested(got: list[Image], **others: Any) -> Any:
+    tested = {
+        tuple(sorted({i.owner for i in read if i.part == "test"})) for read in (got, *(others[seed] for seed in SEEDS))
+    }
+    return len(tested) == 1 and {"tested": [*tested.pop()]}
+
+
+def any_images(draw: Draw) -> Case:
+    classes = draw.count(13, 16)
+    return SIX.but(images=corners(classes, draw.count(1, 4)), test_classes=classes - 4, generator=draw.generator)
+
+
+OF_SIX: dict[str, Callable[..., Any]] = {
+    "wrong_value/unknown": unknown,
+    "splits_images": drawn_on_both_sides,
+    "rotates_first": turned_on_both_sides,
+    "mixes_angles": mixed,
+    "wrong_shape/classes": counted(lambda n: n["rows"] != n["right"]),
+    "wrong_value/twice": counted(lambda n: n["different"] < n["rows"]),
+}
+TWELVE = Case(read, images=corners(classes=12, examples=2), test_classes=5, generator=seeded(0))
+SEEDS: dict[str, Any] = {f"seed_{seed}": TWELVE.but(generator=seeded(seed)) for seed in (1, 2, 3)}
 SIX = Case(read, images=corners(classes=6, examples=3), test_classes=2, generator=seeded(0))
 
 CHECK = Check(
     split_classes,
-    looks(SIX, "wrong_value/unknown", unknown),
-    looks(SIX, "splits_images", drawn_on_both_sides),
-    looks(SIX, "rotates_first", turned_on_both_sides),
-    looks(SIX, "mixes_angles", mixed),
-    looks(SIX, "wrong_shape/classes", counted(lambda n: n["rows"] != n["right"])),
-    looks(SIX, "wrong_value/twice", counted(lambda n: n["different"] < n["rows"])),
+    *(looks(SIX, key, test) for key, test in OF_SIX.items()),
     looks(SIX, "wrong_shape/drawings", counted(lambda n: n["drawings"] != 3)),
-    drawn(Case(read, images=corners(classes=12, examples=2), test_classes=5, generator=seeded(0))),
+    drawn(TWELVE),
+    looks(TWELVE, "ignores_generator/classes", always_tested, **SEEDS),
+    at_random(any_images, *(looks_for(key, test) for key, test in OF_SIX.items())),
 )

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, tensor
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, equals, looks
 
 NAMES = "Tagalog 07", "Arcadian 03", "Greek 12"
 SUPPORT, QUERY = [0, 0, 1, 2, 1, 2], [2, 0, 1, 2]
 FIRST, ASKED = [0, 2, 3], [1, 2, 0]  # where each class comes first, in the support and in the query set
+LAST = [1, 4, 5]
 
 
 def episode_labels(support: list[str], query: list[str]) -> tuple[Tensor, Tensor]:
@@ -41,6 +43,18 @@ def unequal(these: Tensor, those: Tensor) -> dict[str, Any] | None:
     return next(({"name": name, "here": here, "there": there} for name, here, there in pairs if here != there), None)
 
 
+def numbers_examples(got: tuple[Tensor, Tensor]) -> bool:
+    """The label of a class is the place of its first or of its last example."""
+    return got[0][FIRST].tolist() in (FIRST, LAST)
+
+
+def any_order(draw: Draw) -> Case:
+    """A class may come again before another one comes at all."""
+    ways = draw.count(4, 5)
+    support, query = ([f"Greek {int(k):02}" for k in draw.labels(ways, n)] for n in (8, 6))
+    return Case(support=["Greek 00", "Greek 01", "Greek 00", *support], query=query)
+
+
 def same_in_any_order(**results: Any) -> Any:
     label_of = {frozenset(zip(c.inputs["names"], results[k][0][FIRST].tolist(), strict=True)) for k, c in DRAWN.items()}
     return len(label_of) == 1 and {"name": min(NAMES), "label": dict(*label_of)[min(NAMES)]}
@@ -56,7 +70,8 @@ CHECK = Check(
         for h in permutations(range(3))
     ),
     looks(ONCE, "query_numbered_anew", lambda got: unequal(got[0][FIRST], got[1][ASKED])),
-    looks(ONCE, "counts_examples", lambda got: {*got[0].tolist()} != {0, 1, 2}),
+    looks(ONCE, "counts_examples", numbers_examples),
     looks(ONCE, "labels_follow_the_alphabet", same_in_any_order, **DRAWN),
     *(equals(drawn, "the labels for support {names} (each class twice) and their queries") for drawn in DRAWN.values()),
+    at_random(any_order, what="the labels for support {support} and query {query}"),
 )

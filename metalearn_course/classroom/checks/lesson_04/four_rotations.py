@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..at_random import at_random
 from ..kit import Answer, Case, Check, equals, expect_kind, fails, looks, near
 
 Turn = Callable[[Tensor], Tensor]
@@ -20,14 +21,14 @@ def four_rotations() -> list[Turn]:
     return [turn(k) for k in range(4)]
 
 
-def turned(function: Answer) -> tuple[list[Tensor], list[Tensor]]:
+def turned(function: Answer, image: Tensor = IMAGE) -> tuple[list[Tensor], list[Tensor]]:
     """What the four functions make of an image, called in order, and once more, from the last to the first."""
     made = function()
     like = tuple(four_rotations()) if isinstance(made, tuple) else four_rotations()
     expect_kind(made, like, f"the result of `{function.name}` (four functions)")
-    first, again = ([Answer(turn)(IMAGE.clone()) for turn in turns] for turns in (made, made[::-1]))
+    first, again = ([Answer(turn)(image.clone()) for turn in turns] for turns in (made, made[::-1]))
     for k, one in enumerate(first + again[::-1]):
-        expect_kind(one, IMAGE, f"An image turned by function {k % 4}")
+        expect_kind(one, image, f"An image turned by function {k % 4}")
     return first, again[::-1]
 
 
@@ -54,4 +55,5 @@ CHECK = Check(
     ),
     looks(TURNED, "clockwise", lambda got: degrees(got[0]) == [0, 270, 180, 90]),
     equals(TURNED, "[[1, 2, 3], [4, 5, 6], [7, 8, 9]], turned by function ", of=lambda turned: turned[0]),
+    at_random(lambda draw: Case(turned, image=draw.normal(1, 4, 4)), what="an image of 4 x 4, turned"),
 )

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, tensor
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, differentiable, differs, equals, fails, looks, near, relates, same, shaped, vmappable
 from .shared import floats_expected
 
@@ -32,6 +33,11 @@ def do_not_double(got: Tensor, twice: Tensor) -> dict[str, Tensor] | None:
 def are_averaged(got: Tensor, want: Tensor, twice: Tensor) -> dict[str, Tensor] | None:
     means = matching_prediction(**TWICE.inputs) / tensor([2.0, 4.0, 2.0])
     return odds(got, twice) if near(got, want) and near(twice, means / means.sum(1, keepdim=True)) else None
+
+
+def any_sets(draw: Draw) -> Case:
+    x, shown, ways = draw.normal(3, 4), draw.normal(9, 4), draw.count(4, 6)
+    return Case(x=x, support_x=shown, support_y=draw.labels(ways, 9), ways=ways, scale=draw.number(1.5, 2.5))
 
 
 ASKED, OWNERS, ORDER = tensor([[1.0, 0.5, 0.0], [-0.5, 1.0, 2.0]]), tensor([1, 0, 2, 0, 1, 2]), [3, 0, 5, 4, 1, 2]
@@ -70,4 +76,5 @@ CHECK = Check(
     ),
     differentiable(TWO, "x", "support_x"),
     vmappable(TWO, SHUFFLED.but(x=ASKED.flip(1)), over=("x", "support_x", "support_y")),
+    at_random(any_sets, what="class probabilities, {ways} ways, support labels {support_y}, scale {scale}"),
 )

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..at_random import at_random
 from ..kit import Case, Check, differentiable, equals, looks, near, rival, same, shaped, vmappable
 from .shared import CORNERS, QUERIES, logits_of
 
@@ -44,4 +45,5 @@ CHECK = Check(
     equals(TWO, "the logits of 2 queries and 4 prototypes of 5 features, each row less its mean", of=centered),
     differentiable(FOUR, "x", "prototypes", of=centered),
     vmappable(FOUR, TURNED, over=("x", "prototypes"), of=centered),
+    at_random(lambda draw: Case(x=draw.normal(3, 4), prototypes=draw.normal(5, 4)), of=centered, atol=1e-4),
 )

@@ -1,12 +1,11 @@
 """The check of exercise 4.4, prototype_loss."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, tensor, zeros
 
-from ..kit import Case, Check, equals, looks, near, rival
+from ..at_random import at_random
+from ..kit import Case, Check, equals, looks, rival
 from .shared import CORNERS, QUERIES, logits_of
 
 
@@ -23,8 +22,8 @@ def share(loss: Tensor) -> dict[str, Tensor]:
     return {"share": (-loss).exp()}
 
 
-def lead_only_doubles(got: Tensor, far: Tensor) -> Any:
-    return lead(got) > 0 and near(lead(far), 2 * lead(got), rtol=1e-3) and share(got)
+def by_distances(x: Tensor, y: Tensor, c: Tensor) -> Tensor:
+    return F.cross_entropy(-torch.cdist(x, c), y)
 
 
 ONE_AND_TWO = Case(x=zeros(1, 2), y=tensor([0]), c=tensor([[1.0, 0.0], [0.0, 2.0]]))
@@ -40,9 +39,10 @@ CHECK = Check(
     looks(
         ONE_AND_TWO, "square_eats_the_minus", lambda got, far: lead(got) < 0 and lead(far) < 0 and share(got), far=FAR
     ),
-    looks(ONE_AND_TWO, "unsquared_distance", lead_only_doubles, far=FAR),
+    rival(ONE_AND_TWO, "unsquared_distance", by_distances, also=(FAR, FOUR)),
     rival(ALONE, "averages_features", lambda x, y, c: F.cross_entropy(logits_of(x, c) / 3, y)),
     equals(ALONE, "the mean loss of a single query, 3 prototypes"),
     rival(FOUR, "summed_loss", lambda want: 4 * want),
     equals(FOUR, "the mean loss of 4 queries, 3 prototypes"),
+    at_random(lambda draw: Case(x=draw.normal(5, 2), y=draw.labels(4, 5), c=draw.normal(4, 2))),
 )

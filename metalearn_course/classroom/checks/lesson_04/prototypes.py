@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, tensor
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, differentiable, equals, fails, rival, same, vmappable
 from .shared import floats_expected
 
@@ -15,6 +16,12 @@ def prototypes(x: Tensor, y: Tensor, ways: int) -> Tensor:
 
 def by_appearance(x: Tensor, y: Tensor, ways: int) -> Tensor:
     return prototypes(x, y, ways)[list(dict.fromkeys(y.tolist()))]
+
+
+def any_shots(draw: Draw) -> Case:
+    ways = draw.count(4, 6)
+    examples = draw.count(8, 12)
+    return Case(x=draw.normal(examples, 3), y=draw.labels(ways, examples), ways=ways)
 
 
 POINTS = tensor([[1.0, 0.0], [5.0, 2.0], [0.0, 4.0], [3.0, 4.0], [2.0, 2.0], [7.0, 0.0]])
@@ -36,4 +43,5 @@ CHECK = Check(
     equals(SEVEN, key="same_shots_for_all"),
     differentiable(SIX, "x"),
     vmappable(SIX, SHUFFLED, over=("x", "y")),
+    at_random(any_shots, what="{ways} prototypes of examples with the labels {y}"),
 )

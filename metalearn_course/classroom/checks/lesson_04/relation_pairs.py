@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..at_random import at_random
 from ..kit import Case, Check, differentiable, equals, looks, shaped, vmappable
 
 
@@ -49,4 +50,8 @@ CHECK = Check(
     *(equals(case, "the pairs of classes {classes} and queries {x}") for case in (EIGHT, pairs(3, 2), pairs(1, 2))),
     differentiable(pairs(3, 2, 1.0, 2.0), "classes", "x"),
     vmappable(pairs(3, 2, 1.0, 5.0), pairs(3, 2, 2.0, 6.0), over=("classes", "x")),
+    at_random(
+        lambda draw: Case(classes=draw.normal(draw.count(2, 4), 3, 2, 2), x=draw.normal(draw.count(5, 7), 3, 2, 2)),
+        what="the pairs of classes of shape {classes.shape} and queries of shape {x.shape}",
+    ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, ones, tensor
 
+from ..at_random import at_random
 from ..kit import Case, Check, Rule, differentiable, equals, finite_gradients, looks, near
 
 Values = dict[str, Any] | None
@@ -67,6 +68,8 @@ def another_row(rtol: float) -> Callable[..., Values]:
 SCORES = tensor([[0.5, -1.0, 2.0, 0.0], [1.0, 0.3, -0.7, 1.5], [-0.4, 1.2, 0.8, -1.0], [0.2, -0.6, 1.1, 0.9]])
 FOUR, ONE, SIX = (Case(scores=s) for s in (SCORES, tensor([[1.5]]), torch.linspace(-2, 2, 36).reshape(6, 6).cos() * 3))
 OTHER_FUTURE = FOUR.but(scores=SCORES + tensor([0.0, 2.0, -1.0, 3.0]) * ones(4, 4).triu(1))
+LOWERED, WITH_ZEROS = FOUR.but(scores=SCORES - 200), FOUR.but(scores=SCORES * (SCORES > 0))
+WITH_NAN = FOUR.but(scores=SCORES.index_put((tensor(2), tensor(0)), tensor(torch.nan)))
 RAISED, HIGH_FUTURE = FOUR.but(scores=SCORES + 200), FOUR.but(scores=SCORES.tril(-1) + 200 * ones(4, 4).triu())
 
 CHECK = Check(
@@ -88,4 +91,8 @@ CHECK = Check(
     differentiable(FOUR, "scores"),
     looks(RAISED, "exponential_overflows", another_row(rtol=1e-3), raw=True),
     looks(HIGH_FUTURE, "renormalizes_after_softmax", another_row(rtol=1e-4), raw=True),
+    equals(WITH_ZEROS, "the weights of 4 steps whose scores are 0 in part, {scores[2]} in row 2"),
+    equals(LOWERED, "the weights of 4 steps, every score lower by 200 (a softmax sees differences only)"),
+    looks(WITH_NAN, "wrong_value/hides_nan", lambda got: not got[2].isnan().any() and {"row": got[2]}, raw=True),
+    at_random(lambda draw: Case(scores=2 * draw.normal(5, 5)), what="the weights of 5 steps"),
 )

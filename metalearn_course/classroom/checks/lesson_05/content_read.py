@@ -8,6 +8,7 @@ from torch import Tensor, ones, tensor
 
 from metalearn_course.classroom.values import show
 
+from ..at_random import at_random
 from ..kit import (
     Asked,
     Case,
@@ -88,4 +89,5 @@ CHECK = Check(
     differentiable(FOUR, "key", "memory", of=read_of),
     finite_gradients(ONE_EMPTY, "empty_slot_gradient_is_nan", "key", "memory", of=read_of),
     vmappable(FOUR, FOUR.but(memory=MEMORY.T, key=-KEY), over=("memory", "key")),
+    at_random(lambda draw: Case(memory=draw.normal(5, 3), key=draw.normal(3), scale=draw.number(1.2, 1.8))),
 )

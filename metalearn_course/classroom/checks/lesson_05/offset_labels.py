@@ -3,8 +3,9 @@
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor, tensor, zeros
+from torch import Tensor, tensor
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, Rule, equals, fails, looks, near
 
 
@@ -35,6 +36,16 @@ def independent(row: int, step: int, key: str) -> Rule:
     return looks(SIX, key, test, then=TURNED[step])
 
 
+def tells_of_one_class(got: Tensor) -> Any:
+    told = got[0].argmax()
+    return near(got[0], F.one_hot(told, len(got[0])).float()) and {"told": told}
+
+
+def any_labels(draw: Draw) -> Case:
+    ways = draw.count(5, 7)
+    return Case(y=draw.labels(ways, draw.count(ways, 9)), ways=ways)
+
+
 LABELS = tensor([2, 0, 1, 1, 0, 2])
 SIX = Case(y=LABELS, ways=3)
 TURNED = [SIX.but(y=(LABELS + F.one_hot(tensor(step), 6)) % 3) for step in range(6)]
@@ -48,9 +59,10 @@ CHECK = Check(
     independent(0, 0, "label_beside_its_image/first"),
     *(independent(t, t + 1, "looks_ahead") for t in range(5)),
     independent(0, 5, "wraps_around"),
-    looks(SIX, "starts_with_label_zero", lambda got: not near(got[0], zeros(3)) and {"told": got[0].argmax()}),
+    looks(SIX, "starts_with_label_zero", tells_of_one_class),
     equals(SIX, "the labels before, for y = {y} with 3 ways"),
     fails(FOUR_WAYS, "ways_from_labels", "raised", "wrong_shape"),
     equals(FOUR_WAYS, "the labels before, for y = {y} with 4 ways"),
     equals(Case(y=tensor([1]), ways=2), "the labels before, for a single step"),
+    at_random(any_labels, what="the labels before, for y = {y} with {ways} ways"),
 )

@@ -9,6 +9,7 @@ from metalearn_course import update_rules
 from metalearn_course.tasks.task import Examples
 from metalearn_course.update_rules import SGD, Momentum, Params, UpdateRule
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, Rule, equals, fails, looks, near
 from .shared import BENT, BENT_BATCHES, Watched, bent, f64, squares
 
@@ -32,14 +33,19 @@ def stepped(function: Answer, batches: list[Tensor], query: Tensor, meta_rate: f
     return {"star": star.detach(), "loss": meta_loss.detach(), "asks_the_rule": bool(rule.losses)}
 
 
-def two_stars(function: Answer) -> dict[str, list[Tensor]]:
+def two_stars(function: Answer, start: Params = BENT, sets: Any = BENT_BATCHES, rate: float = 0.01) -> Any:
     """Two stars in one rule, a meta-optimizer with a memory, tensors in float32."""
     stars = [tensor(0.1).requires_grad_(), tensor(0.5).requires_grad_()]
-    rule, optimizer = Momentum(*stars), torch.optim.Adam(stars, lr=0.01)
-    start = {name: p.float() for name, p in BENT.items()}
-    *batches, query = (Examples(batch.x.float(), batch.y.float()) for batch in BENT_BATCHES)
+    rule, optimizer = Momentum(*stars), torch.optim.Adam(stars, lr=rate)
+    start = {name: p.float() for name, p in start.items()}
+    *batches, query = (Examples(batch.x.float(), batch.y.float()) for batch in sets)
     losses = [function(bent, rule, start, batches, query, optimizer, like=tensor(0.0)) for _ in range(3)]
     return {"stars": stars, "meta-losses": losses}
+
+
+def any_training(draw: Draw) -> Case:
+    sets = [Examples(draw.normal(n, 2), draw.normal(n)) for n in (2, 3, 1, 4)]
+    return Case(two_stars, start=draw.tree({"w": (2,), "b": ()}), sets=sets, rate=draw.number(0.02, 0.05))
 
 
 def seen(on: Case, key: str, **wrong: float) -> Rule:
@@ -73,4 +79,5 @@ CHECK = Check(
     seen(BOTH, "gradients_pile_up/inner", loss=6.25, star=0.65),
     equals(BOTH, "Two inner steps from w = 0, toward 1 and toward 3, judged at 4.25, meta-optimizer SGD at 0.01: "),
     equals(Case(two_stars), "A small network, rate 0.1 and momentum 0.5 as stars, three meta-steps of Adam at 0.01: "),
+    at_random(any_training, what="A small network, three meta-steps of Adam at {rate}: ", rtol=1e-3),
 )

@@ -13,6 +13,7 @@ from metalearn_course.classroom.flow import gradients_at
 from metalearn_course.tasks.task import Examples
 from metalearn_course.update_rules import SGD, Params
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, equals, fails, looks, near
 from .shared import f64, missing_slope
 
@@ -35,14 +36,23 @@ def run_back(function: Answer, net: nn.Module, loss: Any, support: Examples, lr:
     return {"start": None if nothing else torch.cat([gradient.flatten() for gradient in row]), "rate": rate}
 
 
-def left(function: Answer, net: nn.Module, **inputs: Any) -> dict[str, Tensor]:
-    """What stands in `.grad` after a step."""
+def left(function: Answer, before: float | None, net: nn.Module, **inputs: Any) -> dict[str, Tensor]:
+    """What stands in `.grad` after a step, where `before` stood there, and whether the net is still in train mode."""
+    for p in net.parameters():
+        p.grad = None if before is None else torch.full_like(p, before)
     function.within(lambda step: step(net, *inputs.values()))
-    return {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
+    return {name: p.grad for name, p in net.named_parameters() if p.grad is not None} | {"mode": tensor(net.training)}
 
 
 def first_left(got: dict[str, Tensor]) -> Any:
-    return next(({"leaf": name, "gradient": gradient} for name, gradient in got.items()), None)
+    return next(({"leaf": name, "gradient": gradient} for name, gradient in got.items() if name != "mode"), None)
+
+
+def any_net(draw: Draw) -> Case:
+    net = filled(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)), draw.normal(17))
+    loss = (F.huber_loss, F.soft_margin_loss)[draw.count(0, 1)]
+    support = Examples(draw.normal(3, 2), draw.normal(3, 1).sign())
+    return Case(net=net, loss=loss, support=support, lr=tensor(draw.number(0.1, 0.8), requires_grad=True))
 
 
 def filled(net: nn.Module, numbers: Tensor) -> nn.Module:
@@ -64,6 +74,8 @@ DEEP = LINE.but(
 # The query gradient is [-6, -3]; I - lr H = [[0.5, -0.5], [-0.5, 0.5]] makes [-1.5, 1.5] of it.
 BACK = Case(run_back, **LINE.inputs, query=Examples(f64([[2.0]]), f64([[3.0]])))
 
+KEPT = Case(left, before=2.5, **LINE.inputs)
+
 CHECK = Check(
     repaired_inner_step,
     fails(LINE, "changes_the_net", "changes_inputs"),
@@ -73,7 +85,10 @@ CHECK = Check(
     looks(BACK, "gradient_is_constant", lambda got: near(got["start"], f64([-6.0, -3.0]))),
     looks(BACK, "rate_taken_out", lambda got: near(got["start"], f64([-1.5, 1.5])) and missing_slope(got["rate"])),
     equals(BACK, "the gradients of the query loss at weight and bias and at the rate: "),
-    looks(Case(left, **LINE.inputs), "leaves_gradients_behind", first_left),
+    looks(Case(left, before=None, **LINE.inputs), "leaves_gradients_behind", first_left),
+    looks(KEPT, "changes_the_net/mode", lambda got: not got["mode"]),
+    looks(KEPT, "changes_the_net/grad", lambda got, want: not near(got, want)),
     equals(DEEP, "one step of a network with two layers: the new params"),
     equals(Case(run_back, **DEEP.inputs, query=DEEP.inputs["support"]), "its gradients at start and rate: "),
+    at_random(any_net, what="one step of a network with two layers and another loss: the new params"),
 )

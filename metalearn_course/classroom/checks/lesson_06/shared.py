@@ -9,9 +9,11 @@ from metalearn_course.classroom.values import describe
 from metalearn_course.tasks.task import Examples
 from metalearn_course.update_rules import Params, UpdateRule
 
+F64 = torch.float64
+
 
 def f64(value: Any) -> Tensor:
-    return tensor(value, dtype=torch.float64)
+    return tensor(value, dtype=F64)
 
 
 def squares(params: Params, target: Tensor) -> Tensor:

@@ -5,14 +5,17 @@ from operator import itemgetter
 from typing import Any
 
 from torch import Tensor
+from torch.func import grad
 
 from metalearn_course import update_rules
 from metalearn_course.classroom.flow import gradients_at
 from metalearn_course.classroom.values import show
+from metalearn_course.tasks.task import Examples
 from metalearn_course.update_rules import SGD, Adam, Momentum, Params, UpdateRule
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, equals, fails, looks, near, rivals
-from .shared import BENT, BENT_BATCHES, Watched, bent, f64, missing_slope, squares
+from .shared import BENT, BENT_BATCHES, F64, Watched, bent, f64, missing_slope, squares
 
 Values = dict[str, Any] | None
 
@@ -59,8 +62,22 @@ def loss_lost(got: Any, want: Any) -> Values:
     return next(({"leaf": n, "reached": g, "right": w} for n, g, w in pairs if not near(g, w)), None)
 
 
-def ends_at(w: float) -> tuple[Params, tuple[()]]:
-    return {"w": f64(w)}, ()
+def on(choose: Callable[[list[Any]], list[Any]]) -> Callable[..., Any]:
+    """What comes out of these batches."""
+    return lambda loss, rule, params, batches: unroll(loss, rule, params, choose(batches))
+
+
+def all_at_start(loss: Any, rule: Any, params: Params, batches: list[Any]) -> Any:
+    moved = params
+    for batch in batches:
+        moved, _ = rule.update(moved, grad(loss)(params, batch), (), None)
+    return moved, ()
+
+
+def any_training(draw: Draw) -> Case:
+    batches = [Examples(draw.normal(n, 2, dtype=F64), draw.normal(n, dtype=F64)) for n in (3, 1, 2, 4)]
+    start, rule = draw.tree({"w": (2,), "b": ()}, dtype=F64), (SGD, Momentum, Adam)[draw.count(0, 2)]
+    return THREE.but(rule=rule, params=start, batches=batches, rate=f64(draw.number(0.01, 0.02)))
 
 
 INPUTS = {"loss": squares, "rule": SGD(0.25), "params": {"w": f64(0.0)}, "batches": [f64(1.0), f64(3.0)]}
@@ -80,11 +97,12 @@ CHECK = Check(
     rivals(
         TWO,
         {
-            "first_batch_always": ends_at(0.75),
-            "gradient_at_start": ends_at(2.0),
-            "starts_again_each_batch": ends_at(1.5),
-            "stops_after_first_batch": ends_at(0.5),
+            "first_batch_always": on(lambda batches: batches[:1] * 2),
+            "gradient_at_start": all_at_start,
+            "starts_again_each_batch": on(lambda batches: batches[1:]),
+            "stops_after_first_batch": on(lambda batches: batches[:1]),
         },
+        also=(TWO.but(rule=SGD(0.15), batches=[f64(2.0), f64(5.0)]),),
     ),
     equals(TWO, "From w = 0, with the loss (w - target)², SGD at rate 0.25, the batches 1 and 3: (params, state)"),
     looks(WATCHED, "wrong_loss_for_rule/kind", no_tensor),
@@ -98,4 +116,5 @@ CHECK = Check(
     *(equals(case, f"three steps of {name} on a small network: (result, gradients)") for name, case in STEPS.items()),
     looks(CAREFUL, "wrong_loss_for_rule/forgets", loss_lost),
     equals(CAREFUL, "three steps of a rule that takes shorter steps where the loss is large: (result, gradients)"),
+    at_random(any_training, what="four steps of {rule.__name__} on a small network: (result, gradients)"),
 )

@@ -8,8 +8,9 @@ from torch import Tensor, tensor
 
 from metalearn_course import SGD, Examples, unroll
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, equals, fails, looks, near, vmappable
-from .shared import NET, Params, gradients, net
+from .shared import NET, Params, any_net, gradients, net
 
 
 def anil_adapt(
@@ -39,6 +40,14 @@ def head_moves_by_a_constant(got: dict[str, Params]) -> bool:
 
 def point(x: float, y: float) -> Examples:
     return Examples(tensor([x]), tensor([y]))
+
+
+def any_head(draw: Draw) -> Case:
+    """Params in any order, and a head that is not the last of them."""
+    one = any_net(draw).inputs
+    params = {name: one["params"][name] for name in ("head.b", "body.w", "head.w", "body.b")}
+    head = [["head.w", "head.b"], ["body.w", "head.b"], ["body.w"]][draw.count(0, 2)]
+    return Case(loss=net, params=params, support=one["task"].support, lr=one["lr"], steps=draw.count(2, 4), head=head)
 
 
 LINE = Case(
@@ -82,4 +91,5 @@ CHECK = Check(
         over=("support",),
         what="a stack of three tasks",
     ),
+    at_random(any_head, what="{steps} steps of another network, with the head {head}, lead to params"),
 )

@@ -2,7 +2,8 @@
 
 from torch import Tensor, tensor
 
-from ..kit import Case, Check, equals, looks, near, same
+from ..at_random import at_random
+from ..kit import Case, Check, equals, looks, near, rival, same
 
 
 def choose_checkpoint(validation: Tensor, test: Tensor) -> tuple[int, float]:
@@ -25,9 +26,9 @@ TIE_MOVED = TIE.but(test=TIE.inputs["test"][[0, 2, 1, 3]])
 
 CHECK = Check(
     choose_checkpoint,
-    looks(FIVE, "chooses_by_test", lambda got: got[0] == 2),
+    rival(FIVE, "chooses_by_test", lambda test: (int(test.argmax()), 0.0), of=kept, also=(MOVED,)),
     same(FIVE, MOVED, "lets_test_vote", of=kept),
-    looks(FIVE, "takes_the_last", lambda got: got[0] == 4),
+    rival(FIVE, "takes_the_last", lambda test: (len(test) - 1, 0.0), of=kept, also=(TIE,)),
     equals(FIVE, "the checkpoint to keep, with validation accuracies {validation} and test accuracies {test}", of=kept),
     looks(FIVE, "reports_validation", lambda got: near(got[1], 0.82)),
     looks(FIVE, "reports_best_test", lambda got: near(got[1], 0.80)),
@@ -41,4 +42,5 @@ CHECK = Check(
         TIE, "whether one of the best is kept, with validation accuracies {validation}", of=lambda got: got[0] in (1, 2)
     ),
     equals(TIE, "the accuracy reported for one of two best checkpoints, less its test accuracy", of=beyond_its_test),
+    at_random(lambda draw: Case(validation=(draw.order(7) + 1.0) / 8, test=(draw.order(7) + 1.5) / 9)),
 )

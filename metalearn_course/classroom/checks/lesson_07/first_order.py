@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, tensor
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from metalearn_course import SGD, Task, unroll
 
+from ..at_random import at_random
 from ..kit import Answer, Asked, Case, Check, equals, near, rival
-from .shared import FOR_A_STACK, NET, NET_SLOPES, ONE, SLOPE, Params
+from .maml_loss import maml_loss
+from .shared import FOR_A_STACK, NET, NET_SLOPES, ONE, SLOPE, Params, any_net, any_net_slopes, slopes
 
 
 def first_order(loss: Callable[..., Tensor], params: Params, task: Task, lr: float) -> Tensor:
@@ -25,6 +27,10 @@ class UnrecordedOperations(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += not torch.is_grad_enabled()
         return func(*args, **(kwargs or {}))
+
+
+def second_order(**inputs: Any) -> Params:
+    return slopes(Answer(maml_loss), **{name: value for name, value in inputs.items() if name != "want"})
 
 
 def count_unrecorded(function: Answer, **inputs: Any) -> int:
@@ -43,7 +49,7 @@ CHECK = Check(
     first_order,
     equals(ONE, "{said}. The loss is the same as in `maml_loss`"),
     a_gradient_arrives,
-    rival(SLOPE, "still_second_order", {"theta": tensor(-6.0)}),
+    rival(SLOPE, "still_second_order", second_order, also=(NET_SLOPES,)),
     equals(
         SLOPE,
         "{said}. The first-order gradient, the slope of the query loss at theta = 1",
@@ -52,4 +58,6 @@ CHECK = Check(
     equals(NET, "the loss of a small network after its step"),
     equals(NET_SLOPES, "the first-order gradient of a small network's loss, at params"),
     FOR_A_STACK,
+    at_random(any_net, what="the loss of another network after its step at rate {lr}", times=1),
+    at_random(any_net_slopes, what="its gradient at params, at rate {lr}", times=1),
 )

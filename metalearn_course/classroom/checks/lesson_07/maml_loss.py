@@ -7,8 +7,9 @@ from torch import Tensor, tensor
 
 from metalearn_course import SGD, Examples, Task, unroll
 
+from ..at_random import at_random
 from ..kit import Check, equals, fails, looks, near, rival, rivals
-from .shared import FOR_A_STACK, NET, NET_SLOPES, ONE, SLOPE, TASKS, Params, at
+from .shared import FOR_A_STACK, NET, NET_SLOPES, ONE, SLOPE, TASKS, Params, any_net, any_net_slopes, at
 
 
 def maml_loss(loss: Callable[..., Tensor], params: Params, task: Task, lr: float) -> Tensor:
@@ -38,4 +39,6 @@ CHECK = Check(
     equals(NET, "the loss of a small network after its step"),
     equals(NET_SLOPES, "the gradient of a small network's loss after its step, at params"),
     FOR_A_STACK,
+    at_random(any_net, what="the loss of another network after its step at rate {lr}", times=1),
+    at_random(any_net_slopes, what="its gradient at params, at rate {lr}", times=1),
 )

@@ -7,9 +7,10 @@ from torch import Tensor, tensor
 
 from metalearn_course import Examples, Task
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, equals, fails, looks, near, rivals, same
 from .maml_loss import maml_loss
-from .shared import ONE, TASKS, Params, at, parabola, slopes
+from .shared import ONE, TASKS, Params, any_net, any_task, at, parabola, slopes
 
 
 def meta_loss(loss: Callable[..., Tensor], params: Params, tasks: list[Task], lr: float) -> Tensor:
@@ -18,6 +19,12 @@ def meta_loss(loss: Callable[..., Tensor], params: Params, tasks: list[Task], lr
 
 def mean_at(theta: float) -> Tensor:
     return torch.stack([at(theta, task.query) for task in TASKS]).mean()
+
+
+def any_tasks(draw: Draw) -> Case:
+    one = any_net(draw).inputs
+    tasks = [any_task(draw, shots, queries) for shots, queries in ((2, 5), (4, 1), (3, 9), (1, 2))]
+    return Case(loss=one["loss"], params=one["params"], tasks=tasks, lr=one["lr"])
 
 
 ALL = Case(loss=parabola, params=ONE.inputs["params"], tasks=TASKS, lr=0.25)
@@ -41,4 +48,5 @@ CHECK = Check(
     looks(SLOPE, "cuts_gradient", lambda got: near(got["theta"], 0.0)),
     equals(SLOPE, "the loss is right; its gradient with respect to theta", of=lambda got: got["theta"]),
     equals(ALL.but(tasks=[TASKS[0], LARGER]), "two tasks, one with a larger support set"),
+    at_random(any_tasks, what="a network and four tasks of unequal size, at rate {lr}"),
 )

@@ -1,5 +1,6 @@
 """What several checks of lesson 07 work with."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, tensor
 from metalearn_course import Examples, Task
 
 from ...flow import gradients_at
+from ..at_random import Draw
 from ..kit import Answer, Case, vmappable
 
 Params = dict[str, Tensor]
@@ -27,7 +29,7 @@ def net(params: Params, examples: Examples) -> Tensor:
     return (hidden @ params["head.w"] + params["head.b"] - examples.y).square().mean()
 
 
-def task(support: tuple[Any, Any], query: tuple[Any, Any]) -> Task:
+def task(support: Sequence[Any], query: Sequence[Any]) -> Task:
     return Task(Examples(*support), Examples(*query), torch.empty(0, dtype=torch.int64))
 
 
@@ -63,4 +65,20 @@ NET = Case(
     task=task((draw(3, 2, seed=10), draw(3, 1, seed=11)), (draw(5, 2, seed=12), draw(5, 1, seed=13))),
     lr=0.3,
 )
+
+
+def any_net(draw: Draw) -> Case:
+    params = {name: p.requires_grad_() for name, p in draw.tree(SHAPES, dtype=torch.float64).items()}
+    return Case(loss=net, params=params, task=any_task(draw, 4, 3), lr=draw.number(0.05, 0.2))
+
+
+def any_task(draw: Draw, shots: int, queries: int) -> Task:
+    sizes = [((n, 2), (n, 1)) for n in (shots, queries)]
+    return task(*([draw.normal(*shape, dtype=torch.float64) for shape in shapes] for shapes in sizes))
+
+
+def any_net_slopes(draw: Draw) -> Case:
+    return Case(slopes, **any_net(draw).inputs)
+
+
 SLOPE, NET_SLOPES = Case(slopes, **ONE.inputs), Case(slopes, **NET.inputs)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.func import vmap
 
 from metalearn_course.update_rules import Params
 
+from ..at_random import Draw, at_random
 from ..kit import (
     Answer,
     Asked,
@@ -24,23 +24,7 @@ from ..kit import (
     rivals,
     same,
 )
-from .shared import f64, random_f64, squares
-
-PART = "the cell was handed a part of phi"
-PHI: Params = {
-    "read": f64([1.0, -0.5, 0.7]),
-    "memory": f64([[0.3, -0.6, 0.2], [0.5, 0.4, -0.1], [-0.2, 0.3, 0.6]]),
-    "out": f64([0.4, 0.3, -0.5]),
-    "start": f64([0.1, -0.2, 0.3]),
-}
-
-
-def cell(phi: Params, g: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """A small recurrent network: one gradient () and the hidden state (3,) make a step () and the next state."""
-    if phi["memory"].shape != (3, 3):
-        raise ValueError(f"{PART}, 'memory' of shape {tuple(phi['memory'].shape)}; expected {(3, 3)}")
-    h = (g * phi["read"] + h @ phi["memory"]).tanh()
-    return h @ phi["out"], h
+from .shared import PART, PHI, cell, f64, random_f64, squares, watchful
 
 
 def coordinatewise(
@@ -52,11 +36,11 @@ def coordinatewise(
     return new, {name: h for name, (_, h) in moved.items()}
 
 
-def walk(function: Answer, phi: Params, params: Params, grads: Params, later: list[Params]) -> Params:
+def walk(function: Answer, phi: Params, params: Params, grads: Params, later: list[Params], by: Any = cell) -> Params:
     """Where a step with `grads` leads, and one with each of the `later` gradients."""
     states = None
     for slopes in (grads, *later):
-        got = function(cell, phi, params, slopes, states)
+        got = function(by, phi, params, slopes, states)
         pair = isinstance(got, tuple) and len(got) == 2
         expect_kind(got, (params, got[1] if pair else params), f"the result of `{function.name}`")
         params, states = got
@@ -79,6 +63,13 @@ def runs_for_a_stack(asked: Asked) -> None:
 
     what, advice = "a stack of three tasks, two steps each", asked.filled("{vmap}", {})
     expect_under_vmap(asked.answer, two_steps, two_steps(coordinatewise), what, advice)
+
+
+def any_network(draw: Draw) -> Case:
+    """Another cell, and tensors of other shapes."""
+    phi = draw.tree({name: tuple(w.shape) for name, w in PHI.items()}, dtype=FIRST.dtype)
+    params, grads, *later = (draw.tree({"a": (2, 2), "b": ()}, dtype=FIRST.dtype) for _ in range(4))
+    return Case(walk, phi=phi, params=params, grads=grads, later=later, by=watchful)
 
 
 FIRST, SECOND = f64([0.5, -1.0, 2.0]), f64([1.0, 0.3, -0.7])
@@ -117,4 +108,5 @@ CHECK = Check(
     differentiable(WIDE[0], "phi", "params", "grads", of=squares),
     differentiable(WIDE[2], "phi", "params", "grads", of=squares, purpose="{remembers}"),
     runs_for_a_stack,
+    at_random(any_network, what="three steps by another cell, "),
 )

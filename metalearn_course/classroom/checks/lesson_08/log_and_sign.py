@@ -8,6 +8,7 @@ from torch import Tensor, tensor
 
 from metalearn_course.classroom.flow import gradient_at
 
+from ..at_random import at_random
 from ..kit import Answer, Case, Check, all_of, equals, fails, looks, near, rival, vmappable
 from .shared import random_f64
 
@@ -41,7 +42,8 @@ LARGE = Case(x=tensor([1.0, 10.0, 0.1]), p=5.0)
 NEGATIVE, SMALL, ZERO = (LARGE.but(x=x) for x in (-LARGE.inputs["x"], tensor([0.001, -0.001]), tensor([0.0])))
 BENDS = tensor([0.0, 0.001, -0.001, 2.0, -2.0], requires_grad=True)
 ROWS = tensor([[2.0, -0.5, 0.0], [1e-4, -1e-4, 30.0]])
-ANY = (tensor(-3.0), 7.0), (random_f64(2, 3, 2, seed=0) * 1e-3, 10.0), (random_f64(4, seed=1).exp(), 2.0)
+FAR = (tensor([1000.0, -50.0]), 2.0), (tensor([3e-8, -2e-7, 1e-3]), 17.0)
+ANY = *FAR, (tensor(-3.0), 7.0), (random_f64(2, 3, 2, seed=0) * 1e-3, 10.0), (random_f64(4, seed=1).exp(), 2.0)
 
 CHECK = Check(
     log_and_sign,
@@ -69,4 +71,5 @@ CHECK = Check(
     ),
     *(equals(Case(x=x, p=p), "x of shape {x.shape}, p = {p}") for x, p in ANY),
     vmappable(*(Case(x=row, p=5.0) for row in ROWS), over=("x",), what="the rows of x"),
+    at_random(lambda draw: Case(x=draw.normal(2, 3) * (4 * draw.normal(2, 3)).exp(), p=draw.number(2.0, 4.5))),
 )

@@ -7,6 +7,7 @@ from torch import Tensor, tensor
 
 from metalearn_course.update_rules import Params
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, differentiable, equals, looks, near, vmappable
 from .shared import random_f64, squares
 
@@ -35,6 +36,11 @@ def network(scale: float) -> Case:
     return Case(params=params, grads=grads, rates=trees[2])
 
 
+def anywhere(draw: Draw) -> Case:
+    params, grads, rates = (draw.tree({"w": (2, 2), "b": ()}) for _ in range(3))
+    return Case(params=params, grads=grads, rates=rates)
+
+
 POINT = Case(
     params={"w": tensor([1.0, 2.0, -1.0]), "b": tensor(0.5)},
     grads={"w": tensor([2.0, -1.0, 4.0]), "b": tensor(3.0)},
@@ -52,4 +58,5 @@ CHECK = Check(
     *(differentiable(POINT, name, of=squares, purpose=f"{{{name}_learn}}") for name in POINT.inputs),
     equals(NETWORKS[0], "the parameters of a small network after a step"),
     vmappable(*NETWORKS, over=("params", "grads"), what="a stack of three tasks that share their rates"),
+    at_random(anywhere),
 )

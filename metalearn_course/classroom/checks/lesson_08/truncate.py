@@ -10,7 +10,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from metalearn_course.classroom.flow import gradient_at
 from metalearn_course.update_rules import Adam, Momentum, Params, unroll
 
-from ..kit import Answer, Case, Check, all_of, equals, expect_kind, looks
+from ..at_random import Draw, at_random
+from ..kit import Answer, Case, Check, all_of, equals, expect_kind, fails, looks
 from .shared import f64, random_f64, squares
 
 Handed = tuple[Params, Any]
@@ -59,6 +60,11 @@ def zeros(tree: Any) -> bool:
     return not any(t.any() for t in tree_leaves(tree))
 
 
+def any_nest(draw: Draw) -> Case:
+    state = {"h": draw.normal(2), "c": (draw.normal(2, 2), [draw.normal(), {"n": draw.normal(3)}])}
+    return Case(unwatched, params=draw.tree({"a": (3,), "b": (2, 1)}), state=state)
+
+
 BETWEEN = Case(params={"w": f64([1.0, -2.0]), "b": f64(0.5)}, state={"w": f64([0.25, 3.0]), "b": f64(-1.0)})
 AFTER = [
     Case(after_two_steps, rule=rule, kept=kept)
@@ -75,6 +81,7 @@ CHECK = Check(
     equals(BETWEEN, "between two segments, the state", of=itemgetter(1)),
     *(
         all_of(
+            fails(after, "copies_only/deepcopy", match="deepcopy protocol"),
             looks(after, "changes_inputs", lambda got: got["cut"]),
             equals(after, "after two steps of {rule.__name__}, what you hand on, its part ", of=itemgetter("got")),
             looks(after, "copies_only", lambda got: all(got["runs"])),
@@ -85,4 +92,5 @@ CHECK = Check(
     ),
     looks(NESTED, "misses_nested", lambda got: any(t.grad_fn is not None for t in tree_leaves(got))),
     equals(NESTED, "a nested state", of=itemgetter(1)),
+    at_random(any_nest, what="other params and another nested state: the pair "),
 )

@@ -5,6 +5,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor, tensor
 
+from ..at_random import at_random
 from ..kit import Case, Check, equals, looks, near, relates, same
 
 
@@ -33,4 +34,9 @@ CHECK = Check(
     looks(TOO_LOW, "one_standard_error", lambda got, want: near(1.96 * got[1], want[1], rtol=0.03)),
     equals(TOO_LOW, "{too_low}. Half the width of the 95% interval (to 3%)", of=HALF, rtol=0.03),
     equals(SKEWED, "60 other estimates, (bias, half-width) to 3%", rtol=0.03),
+    at_random(
+        lambda draw: Case(estimates=3 + 2 * draw.normal(draw.count(50, 90)), exact=tensor(draw.number(-1.0, 1.0))),
+        what="{estimates.shape} other estimates, (bias, half-width) to 3%",
+        rtol=0.03,
+    ),
 )

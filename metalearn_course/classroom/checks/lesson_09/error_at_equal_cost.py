@@ -2,6 +2,7 @@
 
 from torch import Tensor, tensor
 
+from ..at_random import Draw, at_random
 from ..kit import Case, Check, equals, looks, near, same
 
 
@@ -11,6 +12,11 @@ def error_at_equal_cost(bias: float, variance: float, cost: float, budget: float
 
 def moves_the_wrong_way(got: float, dearer: float, richer: float) -> bool:
     return dearer < got or richer > got
+
+
+def anything(draw: Draw) -> Case:
+    numbers = {name: draw.number(1.5, 9.0) for name in ("variance", "cost", "budget")}
+    return Case(bias=draw.number(-3.0, -0.5), **numbers)
 
 
 NOISY, NOISELESS = (Case(bias=b, variance=v, cost=2.0, budget=6.0) for b, v in ((0.0, 12.0), (-3.0, 0.0)))
@@ -31,4 +37,6 @@ CHECK = Check(
     looks(BETWEEN, "rounds_n", lambda got: any(near(got, 12 / n) for n in (3, 4))),
     equals(BETWEEN, "bias 0, variance 12, cost 2 and budget 7: 3.5 estimates, so the error"),
     equals(BOTH.but(budget=tensor([1.0, 2.5, 10.0])), "bias 2, variance 12, cost 0.5 and the budgets {budget}"),
+    equals(NOISY.but(budget=0.5), "bias 0, variance 12, cost 2 and budget 0.5: a quarter of an estimate, so the error"),
+    at_random(anything),
 )

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, tensor, zeros
 
-from ..kit import Answer, Case, Check, Mistake, equals, fails, looks, near, rivals, same
+from ..at_random import Draw, at_random
+from ..kit import Answer, Case, Check, Mistake, equals, fails, looks, near, rival, rivals, same
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -41,6 +42,15 @@ def flat(got: Tensor) -> bool:
 def sum_of_pairs(got: Tensor, want: Tensor, one: Tensor) -> bool:
     """Twice what is right for two pairs, and right for one of them."""
     return near(got, 2 * want) and near(one, tensor([5.0, 5.0]))
+
+
+def by_its_length(loss: Loss, phi: Tensor, sigma: float, z: Tensor) -> Tensor:
+    return torch.stack([(loss(phi + e) - loss(phi - e)) / (2 * e @ e) * e for e in sigma * z]).mean(0)
+
+
+def any_loss(draw: Draw) -> Case:
+    w = draw.normal(4)
+    return Case(loss=lambda phi: (phi @ w).sin(), phi=draw.normal(4), sigma=draw.number(0.3, 0.6), z=draw.normal(5, 4))
 
 
 def quadratic() -> Case:
@@ -90,16 +100,18 @@ CHECK = Check(
         {
             "divides_by_sigma": lambda want, sigma: sigma * want,
             "multiplies_by_z": lambda want, sigma: want / sigma,
-            "divides_by_length": lambda want: want / 2,
+            "divides_by_length": by_its_length,
             "wrong_sign": lambda want: -want,
         },
+        also=(FEW,),
     ),
     looks(CURVED, "sums_pairs", sum_of_pairs, one=ONE_PAIR),
-    rivals(CURVED, {"forgets_the_half": lambda want: 2 * want}),
+    rival(CURVED, "forgets_the_half", lambda want: 2 * want, also=(FEW,)),
     equals(CURVED, "{pairs}, the gradient itself"),
     looks(ONE_PAIR, "ignores_z", lambda got: not near(got[0], got[1])),
     equals(ONE_PAIR, "the estimate by the single pair z = [[1, 1]]"),
     equals(PLANE, "the slope of a plane, by four orthogonal rows of z"),
     equals(MANY, "the estimate by 2000 pairs, for a quadratic loss of 3 numbers"),
     equals(FEW, "3 pairs on a product of sines"),
+    at_random(any_loss, what="5 pairs at {phi}, sigma = {sigma}", rtol=1e-3),
 )

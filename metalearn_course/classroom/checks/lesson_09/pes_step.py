@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, tensor, zeros
 
+from ..at_random import Draw, at_random
 from ..kit import Answer, Case, Check, equals, looks, near
 
 Segment = Callable[[Tensor, Any], tuple[Tensor, Any, bool]]
@@ -45,6 +46,12 @@ def mean_of_trainings(function: Answer, phi: Tensor) -> Tensor:
         step, states, total = function(count, phi, states, total, 0.1, ZERO + sign)
         gradient = gradient + step
     return gradient / 8
+
+
+def any_pair(draw: Draw) -> Case:
+    phi, total, z = (draw.normal(2, dtype=torch.float64) for _ in range(3))
+    states = {"w": draw.normal(2, dtype=torch.float64)}, {"w": draw.normal(2, dtype=torch.float64)}
+    return Case(segment=shrink, phi=phi, states=states, total=total, sigma=draw.number(0.2, 0.5), z=z)
 
 
 def part(index: int, *values: Any) -> Callable[[Step], bool]:
@@ -88,4 +95,5 @@ CHECK = Check(
         TRAININGS,
         "Three segments add up to the loss 6 phi. The mean of your gradients' sums, over all signs of the noise",
     ),
+    at_random(any_pair, what="another pair, sigma = {sigma}; what you return"),
 )
