@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import check_distribution, draw
 from ..tasks.task import Examples, Task, TaskDistribution
 from .predictions import in_mode, predictions
 
@@ -42,7 +43,8 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
         The `Dependencies`.
     """
     generator = torch.Generator().manual_seed(0)
-    batch, other = tasks.sample(2, generator), tasks.sample(2, generator)
+    check_distribution(tasks)
+    batch, other = draw(tasks, 2, generator), draw(tasks, 2, generator)
     kinds = ("own_support", "other_queries", "other_tasks")
 
     def answer(support_x: Tensor, query_x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.func import vmap
 from .._common.arguments import whole
 from .._common.seeds import FRESH, stream
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import admit, draw
 from ..tasks.task import TaskDistribution
 from .dependencies import Dependencies, dependencies
 from .metrics import accuracy, half_width
@@ -65,15 +66,17 @@ def evaluate(
         The `Evaluation`: mean, interval, protocol, dependencies.
 
     Raises:
-        ValueError: for numbers out of range.
+        ValueError: for numbers out of range, and as of `check_tasks`.
+        TypeError: as of `check_tasks`.
     """
     episodes, seed = whole("episodes", episodes, 2), whole("seed", seed, -(2**63))
+    admit(tasks)
     generator = torch.Generator().manual_seed(seed)
     scores, not_finite = [], 0
     with in_mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in chunks(episodes, _TASKS_AT_ONCE):
-            batch = tasks.sample(size, generator)
+            batch = draw(tasks, size, generator)
             answers = predictions(meta_learner, batch)
             not_finite += int((answers.isnan() | answers.isposinf()).flatten(1).any(1).sum())
             scores.append(vmap(metric)(answers, batch.query.y))

@@ -10,6 +10,7 @@ from torch import Tensor
 from .._common.arguments import whole
 from .._common.seeds import FRESH, stream
 from ..meta_learners.reader import Reader
+from ..tasks.check import check_distribution, draw
 from ..tasks.task import Task, TaskDistribution
 from .metrics import half_width
 from .predictions import chunks, in_mode
@@ -50,6 +51,7 @@ def instance_accuracy(
     episodes, seed = whole("episodes", episodes, 2), whole("seed", seed, -(2**63))
     if not isinstance(reader, Reader):
         raise TypeError(f"instance_accuracy follows a Reader along a sequence; {type(reader).__name__} is none.")
+    check_distribution(tasks)
     generator = torch.Generator().manual_seed(seed)
     right: list[Tensor] = []
     seen: list[Tensor] = []
@@ -63,7 +65,7 @@ def instance_accuracy(
     with in_mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in chunks(episodes, _EPISODES_AT_ONCE):
-            batch = tasks.sample(size, generator)
+            batch = draw(tasks, size, generator)
             for kept, part in zip((right, seen), reader.over_tasks(sequence, batch), strict=True):
                 kept.append(part)
     correct, before = torch.cat(right).float(), torch.cat(seen)

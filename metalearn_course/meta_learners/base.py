@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from ..tasks.task import Examples, Task, check_tasks, one_task, stack_tasks
+from ..tasks.check import check_tasks
+from ..tasks.task import Examples, Task, one_task, stack_tasks
 from ..update_rules import Trace
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.func import grad_and_value, vmap
 
 from .._common.trees import choose, detached
-from ..tasks.task import Examples, Task, check_tasks
+from ..tasks.check import check_tasks
+from ..tasks.task import Examples, Task
 from ..update_rules import Params, StopIfDiverged, UpdateRule, training_steps
 from ..update_rules.stop_if_diverged import Watched, usable
 from .base import Outcomes

@@ -16,6 +16,7 @@ from .._common.console import say
 from ..estimators import Backpropagation
 from ..evaluation import accuracy, evaluate, mse, predictions
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import admit
 from ..tasks.point_clouds import PointClouds
 from ..tasks.sinusoids import Sinusoids
 from ..tasks.task import Examples, Task, TaskDistribution, one_task
@@ -72,6 +73,7 @@ def meta_learner_checks(make: Make, tasks: TaskDistribution | None = None) -> li
     meta_learner = make()
     if tasks is None:
         tasks = Sinusoids(shots=5, queries=6) if meta_learner.loss is F.mse_loss else PointClouds()
+    admit(tasks)
     on_a_stack = [
         same_loss_whatever_is_drawn,
         vmap_equals_the_loop,
