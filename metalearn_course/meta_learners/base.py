@@ -17,8 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from ..tasks.check import check_tasks
 from ..tasks.task import Examples, Task, one_task, stack_tasks
 from ..update_rules import Trace
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from .losses import Loss, checked
 
 # How many classes the tasks at hand have, for the length of a call. A method has to be told: under vmap it cannot count
 # the labels that `adapt(support)` gets. A context variable, so that threads do not disturb each other.
@@ -52,7 +51,9 @@ class MetaLearner(nn.Module):
     can judge whether a training went well says so in `remark(tasks)`.
 
     Args:
-        loss: (predictions, y) -> scalar, of one task's queries.
+        loss: (predictions, y) -> scalar, of one task's queries. F.cross_entropy refuses float targets, and F.mse_loss
+            and its kin those of another shape than the predictions (`CheckedLoss`); a loss of your own is called as
+            it is, so that it may take probabilities, or targets (n,) for predictions (n, 1).
     """
 
     order_matters: bool = False  # whether what is learned depends on the order of the support set
@@ -62,7 +63,7 @@ class MetaLearner(nn.Module):
 
     def __init__(self, loss: Loss = F.cross_entropy) -> None:
         super().__init__()
-        self.loss = loss
+        self.loss = checked(loss, type(self).__name__)
 
     @property
     def ways(self) -> int:
