@@ -160,10 +160,9 @@ class Images(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The images as they are; ValueError for another shape, TypeError for another dtype."""
         if x.shape[1:] != (1, 28, 28):
-            advice = {2: f"Features need a method built with features={x.shape[-1]}.", 4: "Resize them."}
             raise ValueError(
                 f"The encoder got x of shape {tuple(x.shape)}; it was made for images (n, 1, 28, 28). "
-                f"{advice.get(x.ndim, 'Give it a batch of images.')}"
+                f"{_toward_images(x.shape)}"
             )
         if not x.is_floating_point():
             raise TypeError(
@@ -171,6 +170,22 @@ class Images(nn.Module):
                 f"x.float() / 255."
             )
         return x
+
+
+def _toward_images(shape: torch.Size) -> str:
+    """What makes images (n, 1, 28, 28) of what has another shape."""
+    if len(shape) != 4:
+        features = f"Features need a method built with features={shape[-1]}."
+        return features if len(shape) == 2 else "Give it a batch of images."
+    advice = []
+    if shape[1] > 4 and shape[3] in (1, 3):
+        shape = torch.Size([shape[0], shape[3], *shape[1:3]])
+        advice.append("Put the channels first: x.permute(0, 3, 1, 2).")
+    if shape[1] == 3:
+        advice.append("Average the colors: x.mean(1, keepdim=True).")
+    if shape[2:] != (28, 28):
+        advice.append("Resize them.")
+    return " ".join(advice) or "Give it one channel."
 
 
 DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # modules whose weights `fresh` draws

@@ -8,6 +8,7 @@ from torch.func import vmap
 
 from .._common.arguments import whole
 from .._common.seeds import FRESH, PROBLEMS, stream
+from ..meta_learners.inputs import one_dtype
 from ..meta_learners.trained_by import TrainedBy
 from ..tasks.check import admit, check_tasks, draw
 from ..tasks.task import Task, TaskDistribution
@@ -58,5 +59,6 @@ def _curves(trained_by: TrainedBy, tasks: Task) -> Tensor:
         return torch.stack(losses)
 
     check_tasks(tasks)
-    with trained_by.at_work(tasks.classes.shape[-1]):
+    dtype = one_dtype(type(trained_by).__name__, trained_by.parameters(), tasks.support.x)
+    with trained_by.at_work(tasks.classes.shape[-1]), dtype:
         return vmap(one, randomness="different")(tasks)

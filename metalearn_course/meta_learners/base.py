@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from ..learners import Images
 from ..tasks.check import check_tasks
-from ..tasks.task import Examples, Task, one_task, stack_tasks
+from ..tasks.task import Examples, Task, as_examples, as_tensor, one_task, stack_tasks
 from ..update_rules import Trace
+from .inputs import INK_ON_PAPER, Look, one_dtype
 from .losses import Loss, checked
 
 # How many classes the tasks at hand have, for the length of a call. A method has to be told: under vmap it cannot count
@@ -60,6 +63,8 @@ class MetaLearner(nn.Module):
     one_by_one: bool = False  # tasks in a loop, not under vmap: faster where every task has convolutions of its own
     trained_seconds: float | None = None  # of meta-training so far, as meta_train or the shipped weights say
     about: dict[str, Any] | None = None  # what the shipped weights say about themselves
+    _trained_on: Look | None = None  # the first images that were seen in train mode
+    _warned: bool = False  # of other ones, once
 
     def __init__(self, loss: Loss = F.cross_entropy) -> None:
         super().__init__()
@@ -162,8 +167,14 @@ class MetaLearner(nn.Module):
             ValueError: as of `check_tasks`.
             TypeError: likewise; and if a module with running statistics is used inside.
         """
-        if not torch.compiler.is_compiling():  # checks that depend on values cannot be compiled
-            check_tasks(tasks)
+        if torch.compiler.is_compiling():  # checks that depend on values cannot be compiled
+            return self._mapped(function, tasks)
+        check_tasks(tasks)
+        self._look_at(tasks.support.x, self.training)
+        with one_dtype(type(self).__name__, self.parameters(), tasks.support.x):
+            return self._mapped(function, tasks)
+
+    def _mapped(self, function: Callable[[Task], Any], tasks: Task) -> Any:
         tasks = self._embedded(tasks)
         with self.at_work(tasks.classes.shape[-1]):
             if self.one_by_one:
@@ -171,14 +182,22 @@ class MetaLearner(nn.Module):
             return vmap(function, randomness="different")(tasks)
 
     def fit(self, support: Examples) -> Predictor:
-        """Learn from one support set of raw inputs; the result answers raw inputs."""
+        """Learn from one support set of raw inputs; the result answers raw inputs. numpy arrays are converted.
+
+        Raises:
+            ValueError: as of `check_tasks`.
+            TypeError: likewise; and for inputs of another dtype than the parameters.
+        """
+        support = as_examples(support)
         regression = support.y.is_floating_point()
         ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
         examples = Examples(support.x[None], support.y[None])
         check_tasks(Task(examples, examples, torch.arange(ways)[None]))
-        embedded = Examples(self.embed(support.x), support.y)
-        with self.at_work(ways):
-            return Predictor(self, self.adapt(embedded), ways)
+        self._look_at(support.x, training=False)
+        with one_dtype(type(self).__name__, self.parameters(), support.x):
+            embedded = Examples(self.embed(support.x), support.y)
+            with self.at_work(ways):
+                return Predictor(self, self.adapt(embedded), ways)
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""
@@ -188,6 +207,16 @@ class MetaLearner(nn.Module):
         shots, queries = support_x.shape[1], query_x.shape[1]
         support_x, query_x = embedded.split([shots, queries], dim=1)
         return Task(Examples(support_x, support_y), Examples(query_x, query_y), classes)
+
+    def _look_at(self, x: Tensor, training: bool) -> None:
+        """Note what the first images of training are like, and warn, once, of images that are not like them."""
+        if training:
+            self._trained_on = self._trained_on or Look.at(x)
+        elif not self._warned and (found := Look.at(x)) is not None:
+            made_for = INK_ON_PAPER if any(isinstance(module, Images) for module in self.modules()) else found
+            if unlike := found.unlike(self._trained_on or made_for):
+                self._warned = True
+                warnings.warn(f"{type(self).__name__}: {unlike}", stacklevel=2)
 
     @contextmanager
     def at_work(self, ways: int) -> Iterator[None]:
@@ -238,6 +267,8 @@ class Predictor:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
-        embedded = self.meta_learner.embed(x)
-        with self.meta_learner.at_work(self.ways):
-            return self.meta_learner.predict(self.adapted, embedded)
+        x, name = as_tensor(x), type(self.meta_learner).__name__
+        with one_dtype(name, self.meta_learner.parameters(), x):
+            embedded = self.meta_learner.embed(x)
+            with self.meta_learner.at_work(self.ways):
+                return self.meta_learner.predict(self.adapted, embedded)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -77,3 +78,34 @@ def stack_tasks(tasks: Sequence[Task]) -> Task:
         Examples(torch.stack([t.query.x for t in tasks]), torch.stack([t.query.y for t in tasks])),
         torch.stack([t.classes for t in tasks]),
     )
+
+
+def as_tensor(values: Any, name: str = "x") -> Tensor:
+    """A tensor as it is; a numpy array as one of torch's default dtype or, where it holds whole numbers, int64.
+
+    Args:
+        values: the tensor or array.
+        name: the word for it in the message.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if isinstance(values, Tensor):
+        return values
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+        kind = f"{type(values).__name__}{f' of {values.dtype}' if isinstance(values, np.ndarray) else ''}"
+        raise TypeError(
+            f"{name} is {kind}; expected a tensor, or a numpy array of numbers. Convert it: torch.tensor(...)."
+        )
+    copied = torch.from_numpy(np.ascontiguousarray(values).copy())
+    if values.dtype.kind == "f":
+        return copied.to(torch.get_default_dtype())
+    return copied if values.dtype == np.uint8 else copied.long()
+
+
+def as_examples(examples: Any, name: str = "support") -> Examples:
+    """Examples whose x and y are tensors; TypeError, in a line, for what is no `Examples`."""
+    if not isinstance(examples, Examples):
+        raise TypeError(f"{name} is {type(examples).__name__}; expected Examples(x, y). Make it one.")
+    x, y = as_tensor(examples.x, f"{name}.x"), as_tensor(examples.y, f"{name}.y")
+    return Examples(x, y.long() if y.dtype == torch.uint8 and isinstance(examples.y, np.ndarray) else y)
