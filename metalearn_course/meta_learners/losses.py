@@ -11,7 +11,7 @@ from torch import Tensor, nn
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _OF_LABELS = (F.cross_entropy, nn.CrossEntropyLoss)
-_OF_NUMBERS = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss)
+_OF_NUMBERS: tuple[object, ...] = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss)
 _OF_NUMBERS += (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss)
 
 

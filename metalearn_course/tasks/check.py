@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor
@@ -35,11 +35,11 @@ def check_tasks(tasks: Task | TaskDistribution) -> None:
             for more or fewer tasks than were asked for, and for other ones from the same seed.
         TypeError: for labels that are not int64, for what is no stack of tensors, and for what is no distribution.
     """
-    if hasattr(tasks, "sample") or isinstance(tasks, type):
+    if isinstance(tasks, type) or hasattr(tasks, "sample"):
         check_distribution(tasks)
-        _look_at(tasks)
+        _look_at(cast(TaskDistribution, tasks))
     else:
-        _check_stack(tasks)
+        _check_stack(cast(Task, tasks))
 
 
 def check_distribution(tasks: Any) -> None:
@@ -121,19 +121,19 @@ def _check_kind(tasks: Any, who: str = "") -> None:
             f"{who}{'' if who else 'tasks is '}{type(tasks).__name__}; expected a stack, "
             f"Task(Examples(x, y), Examples(x, y), classes)."
         )
-    parts = [("classes", tasks.classes)]
+    parts: list[tuple[str, Any]] = [("classes", tasks.classes)]
     for name, part in (("support", tasks.support), ("query", tasks.query)):
         if not isinstance(part, Examples):
             raise TypeError(f"{who}{name} is {_kind(part)}; expected Examples(x, y). Make it one.")
         parts += [(f"{name}.x", part.x), (f"{name}.y", part.y)]
-    for name, part in parts:
-        if isinstance(part, Tensor):
+    for name, value in parts:
+        if isinstance(value, Tensor):
             continue
         if name == "classes":
             advice = "Give the global ids (tasks, ways) or, in regression, torch.empty(tasks, 0, dtype=torch.int64)."
         else:
             advice = "Convert it: torch.as_tensor(...), float32 for x, int64 for labels."
-        raise TypeError(f"{who}{name} is {_kind(part)}; expected a torch.Tensor. {advice}")
+        raise TypeError(f"{who}{name} is {_kind(value)}; expected a torch.Tensor. {advice}")
 
 
 def _kind(value: Any) -> str:

@@ -227,6 +227,19 @@ def test_who_gives_too_few_later_on_is_caught_by_the_count():
             call()
 
 
+def test_in_curves_a_kind_of_ours_may_note_what_it_draws():
+    """As lesson 08 does: one note for each problem, in the order of the rows."""
+    noted = []
+
+    class Noted(PointClouds):
+        def sample(self, tasks, generator):
+            noted.append(tasks)
+            return super().sample(tasks, generator)
+
+    curves(TrainedBy(mlp(4, 3), SGD(0.1), 2), Noted(), problems=200)
+    assert noted == [128, 72]
+
+
 def test_a_method_minus_itself_is_zero():
     own, method = Own(), NearestNeighbor()
     rows = compare({"a": method, "b": method}, own, episodes=50)
