@@ -18,6 +18,7 @@ from ..tasks.task import Task, TaskDistribution
 from ..update_rules import Params
 from .checkpoint import Run, described, read, state_of
 from .diagnosis import check_parts, closing_line, divergence_line, refuse_nonfinite
+from .fingerprint import numbers_of
 from .history import History
 from .interrupts import deferred_interrupt, progress_bar
 
@@ -82,8 +83,9 @@ def meta_train(
     settings |= {"estimator": described(estimator)}
     settings |= ({"anneal over steps": steps} if anneal else {}) | ({} if clip is None else {"clip": clip})
     adam, generator = torch.optim.Adam(phi.values(), lr=lr), torch.Generator().manual_seed(seed)
-    run = Run(meta_learner, estimator, phi, adam, generator, settings)
     path = None if checkpoint is None else Path(checkpoint)
+    numbers = {} if path is None else numbers_of(meta_learner, tasks)
+    run = Run(meta_learner, estimator, phi, adam, generator, settings, numbers)
     modes = {module: module.training for module in meta_learner.modules()}
     with torch.random.fork_rng(devices=[]), deferred_interrupt() as interrupted:
         torch.manual_seed(stream(seed, FRESH))
