@@ -14,6 +14,8 @@ _HOME = {
     "tasks": [
         "Task",
         "Examples",
+        "TaskDistribution",
+        "check_tasks",
         "Sinusoids",
         "Episodes",
         "Characters",

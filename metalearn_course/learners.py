@@ -196,14 +196,24 @@ class Images(nn.Module):
         return x
 
     def _advice(self, x: Tensor) -> str:
-        if x.ndim == 2:
-            return f"Features need a method built with features={x.shape[-1]}."
+        """What makes images of this encoder's shape of what has another, or an encoder for them."""
         if x.ndim != 4:
-            return "Give it a batch of images."
-        other = f"build one for them: conv_strided(outputs, channels={x.shape[1]}, size={x.shape[2]})"
-        if x.shape[1] != self.shape[0]:
-            return f"Their channels differ; {other}."
-        return f"Resize them, or {other}." if x.shape[2] == x.shape[3] else "Resize them."
+            features = f"Features need a method built with features={x.shape[-1]}."
+            return features if x.ndim == 2 else "Give it a batch of images."
+        channels, height, width = x.shape[1:]
+        if channels > 4 and width in (1, 3):
+            return "Put the channels first: x.permute(0, 3, 1, 2)."
+        ways = (
+            []
+            if height != width
+            else [f"build one for them: conv_strided(outputs, channels={channels}, size={height})"]
+        )
+        if channels == 3 and self.shape[0] == 1:
+            ways.append("average the colors: x.mean(1, keepdim=True)")
+        if (height, width) != self.shape[1:]:
+            ways.append("resize them")
+        advice = ", or ".join(ways) or f"give it {self.shape[0]} channels"
+        return f"{advice[0].upper()}{advice[1:]}."
 
 
 DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # modules whose weights `fresh` draws

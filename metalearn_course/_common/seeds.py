@@ -6,7 +6,8 @@ import operator
 
 import numpy as np
 
-PROBLEMS, FRESH = 1, 2  # what a stream is for: problems to judge on; fresh weights, noise and whatever vmap draws
+# What a stream is for: problems to judge on; fresh weights, noise and whatever vmap draws; the order of examples.
+PROBLEMS, FRESH, ORDER = 1, 2, 3
 
 
 def stream(seed: int, purpose: int) -> int:

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.func import functional_call, grad
 
 from ..meta_learners.base import MetaLearner, Outcomes
-from ..tasks.task import Task, check_tasks, one_task, stack_tasks
+from ..tasks.check import check_tasks
+from ..tasks.task import Task, one_task, stack_tasks
 from ..update_rules import Params
 from .base import Divergences, gradient, with_phi
 

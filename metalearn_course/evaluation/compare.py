@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .._common.arguments import whole
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import draw
 from ..tasks.task import TaskDistribution, one_task
 from .evaluate import Evaluation, evaluate
 from .metrics import accuracy, half_width
@@ -101,7 +102,7 @@ def _difference(scores: Tensor, reference: Tensor) -> tuple[float, float]:
 
 def _milliseconds(meta_learner: MetaLearner, tasks: TaskDistribution, seed: int) -> float:
     """The median time of `fit` over several support sets."""
-    batch, times = tasks.sample(_TIMED, torch.Generator().manual_seed(seed)), []
+    batch, times = draw(tasks, _TIMED, torch.Generator().manual_seed(seed)), []
     with in_mode(meta_learner), torch.random.fork_rng(devices=[]):
         for i in range(_TIMED):
             support = one_task(batch, i).support

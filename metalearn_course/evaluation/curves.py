@@ -8,8 +8,10 @@ from torch.func import vmap
 
 from .._common.arguments import whole
 from .._common.seeds import FRESH, PROBLEMS, stream
+from ..meta_learners.inputs import one_dtype
 from ..meta_learners.trained_by import TrainedBy
-from ..tasks.task import Task, TaskDistribution, check_tasks
+from ..tasks.check import admit, check_tasks, draw
+from ..tasks.task import Task, TaskDistribution
 from ..update_rules import training_steps
 from .predictions import chunks, in_mode
 
@@ -38,11 +40,12 @@ def curves(trained_by: TrainedBy, tasks: TaskDistribution, *, problems: int = 10
     if not isinstance(trained_by, TrainedBy):
         raise TypeError(f"curves follows the trainings of a TrainedBy; {type(trained_by).__name__} is none.")
     problems, seed = whole("problems", problems, 2), whole("seed", seed, -(2**63))
+    admit(tasks, kinds=True)
     generator, parts = torch.Generator().manual_seed(stream(seed, PROBLEMS)), []
     with in_mode(trained_by), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in chunks(problems, _PROBLEMS_AT_ONCE):
-            parts.append(_curves(trained_by, tasks.sample(size, generator)))
+            parts.append(_curves(trained_by, draw(tasks, size, generator)))
     return torch.cat(parts).nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
@@ -56,5 +59,6 @@ def _curves(trained_by: TrainedBy, tasks: Task) -> Tensor:
         return torch.stack(losses)
 
     check_tasks(tasks)
-    with trained_by.at_work(tasks.classes.shape[-1]):
+    dtype = one_dtype(type(trained_by).__name__, trained_by.parameters(), tasks.support.x)
+    with trained_by.at_work(tasks.classes.shape[-1]), dtype:
         return vmap(one, randomness="different")(tasks)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import check_distribution, draw
 from ..tasks.task import Examples, Task, TaskDistribution
 from .predictions import in_mode, predictions
 
@@ -30,8 +31,9 @@ class Dependencies(NamedTuple):
 def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mode: bool = False) -> Dependencies:
     """Which inputs does the answer to query 0 of task 0 depend on? Measured, not declared.
 
-    Other inputs are replaced one kind at a time: the answer changes, or it does not. And because a change can be too
-    small to see, its gradient with respect to them is looked at as well.
+    Other examples are replaced one kind at a time: the answer changes, or it does not. First their inputs, then the
+    labels of support sets: other numbers in regression; for classes, each label one further, and in reverse order. And
+    because a change can be too small to see, its gradient with respect to them is looked at as well.
 
     Args:
         meta_learner: whose answer it is.
@@ -47,31 +49,54 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
 
 def _measured(meta_learner: MetaLearner, tasks: TaskDistribution, train_mode: bool) -> Dependencies:
     generator = torch.Generator().manual_seed(0)
-    batch, other = tasks.sample(2, generator), tasks.sample(2, generator)
+    check_distribution(tasks)
+    batch, other = draw(tasks, 2, generator), draw(tasks, 2, generator)
     kinds = ("own_support", "other_queries", "other_tasks")
 
-    def answer(support_x: Tensor, query_x: Tensor) -> Tensor:
+    def answer(support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Tensor:
         torch.manual_seed(0)  # the same random numbers for every answer: they are no dependence
-        stack = Task(Examples(support_x, batch.support.y), Examples(query_x, batch.query.y), batch.classes)
+        stack = Task(Examples(support_x, support_y), Examples(query_x, batch.query.y), batch.classes)
         return predictions(meta_learner, stack)[0, 0]
 
-    masks = {kind: _inputs_of(kind, batch) for kind in kinds}
     with in_mode(meta_learner, train_mode), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         support_x, query_x = (examples.x.detach().clone() for examples in (batch.support, batch.query))
         smooth = [x.requires_grad_() for x in (support_x, query_x) if x.is_floating_point()]
-        before = answer(support_x, query_x)
-        grads = [torch.zeros_like(support_x), torch.zeros_like(query_x)]  # whole numbers have no gradient: see below
+        before = answer(support_x, batch.support.y, query_x)
+        # Whole numbers have no gradient; what is said of them rests on the changes alone.
+        grads: tuple[Tensor, ...] = (torch.zeros_like(support_x), torch.zeros_like(query_x))
         if len(smooth) == 2 and before.requires_grad:
             grads = torch.autograd.grad(before.sum(), smooth, allow_unused=True, materialize_grads=True)
-        found = {}
-        for kind, (in_support, in_query) in masks.items():
-            felt = (grads[0][in_support] != 0).any() or (grads[1][in_query] != 0).any()
-            with torch.no_grad():
-                swapped = batch.support.x.clone(), batch.query.x.clone()
-                swapped[0][in_support], swapped[1][in_query] = other.support.x[in_support], other.query.x[in_query]
-                after = answer(*swapped)
-            found[kind] = bool(felt) or not torch.allclose(before, after, rtol=1e-4, atol=1e-6)
+        with torch.no_grad():
+
+            def moves(support_x: Tensor, support_y: Tensor, query_x: Tensor) -> bool:
+                return not torch.allclose(before, answer(support_x, support_y, query_x), rtol=1e-4, atol=1e-6)
+
+            found = {}
+            for kind in kinds:
+                in_support, in_query = _inputs_of(kind, batch)
+                x = torch.where(_like(in_support, batch.support.x), other.support.x, batch.support.x)
+                asked = torch.where(_like(in_query, batch.query.x), other.query.x, batch.query.x)
+                told = _other_labels(batch, other, in_support)
+                found[kind] = (
+                    bool((grads[0][in_support] != 0).any() or (grads[1][in_query] != 0).any())
+                    or moves(x, batch.support.y, asked)
+                    or any(moves(batch.support.x, y, batch.query.x) for y in told)
+                )
     return Dependencies(**found)
+
+
+def _other_labels(batch: Task, other: Task, in_support: Tensor) -> list[Tensor]:
+    """Other labels for the support examples under the mask (2, n); every class keeps an example."""
+    y, ways = batch.support.y, batch.classes.shape[-1]
+    if not in_support.any():
+        return []
+    others = [(y + 1) % ways, y.flip(1)] if ways else [other.support.y]
+    return [torch.where(_like(in_support, y), labels, y) for labels in others]
+
+
+def _like(mask: Tensor, values: Tensor) -> Tensor:
+    """A mask (2, n) with as many dimensions as `values` (2, n, ...)."""
+    return mask.reshape(*mask.shape, *[1] * (values.ndim - 2))
 
 
 def _inputs_of(kind: str, batch: Task) -> tuple[Tensor, Tensor]:

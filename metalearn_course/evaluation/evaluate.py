@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,8 +13,10 @@ from torch.func import vmap
 from .._common.arguments import whole
 from .._common.seeds import FRESH, stream
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import admit, draw
 from ..tasks.task import TaskDistribution
 from .dependencies import Dependencies, dependencies
+from .memory import at_once, parts
 from .metrics import accuracy, half_width
 from .predictions import chunks, in_mode, predictions
 
@@ -50,9 +53,9 @@ def evaluate(
 ) -> Evaluation:
     """Adapt to each of many tasks and judge the answers to its queries, in eval mode.
 
-    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. Tasks go
-    through in chunks, to bound the memory. The interval is 1.96 standard errors over tasks: queries of one task are not
-    independent.
+    Everything random depends on `seed` alone, so two meta-learners with the same seed meet the same tasks. They go
+    through 25 at a time, or fewer where that many would not fit into a gigabyte. The interval is 1.96 standard errors
+    over tasks: queries of one task are not independent.
 
     Args:
         meta_learner: what is judged.
@@ -65,18 +68,22 @@ def evaluate(
         The `Evaluation`: mean, interval, protocol, dependencies.
 
     Raises:
-        ValueError: for numbers out of range.
+        ValueError: for numbers out of range, and as of `check_tasks`.
+        TypeError: as of `check_tasks`.
     """
     episodes, seed = whole("episodes", episodes, 2), whole("seed", seed, -(2**63))
+    admit(tasks)
     generator = torch.Generator().manual_seed(seed)
-    scores, not_finite = [], 0
+    scores, not_finite, together = [], 0, None
     with in_mode(meta_learner), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, FRESH))
         for size in chunks(episodes, _TASKS_AT_ONCE):
-            batch = tasks.sample(size, generator)
-            answers = predictions(meta_learner, batch)
-            not_finite += int((answers.isnan() | answers.isposinf()).flatten(1).any(1).sum())
-            scores.append(vmap(metric)(answers, batch.query.y))
+            drawn = draw(tasks, size, generator)
+            together = at_once(partial(predictions, meta_learner), drawn) if together is None else together
+            for batch in parts(drawn, together):
+                answers = predictions(meta_learner, batch)
+                not_finite += int((answers.isnan() | answers.isposinf()).flatten(1).any(1).sum())
+                scores.append(vmap(metric)(answers, batch.query.y))
     per_task = torch.cat(scores)
     return Evaluation(
         mean=per_task.mean().item(),

@@ -7,6 +7,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..meta_learners.losses import same_shape
+
 
 def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
     """The share of one task's queries whose largest logit is at the label.
@@ -29,13 +31,20 @@ def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
 def mse(predictions: Tensor, y: Tensor) -> Tensor:
     """The mean squared error of one task's queries.
 
+    Targets (m,) are refused, not read as (m, 1): training needs them as (m, 1), too, so they are mended once, where
+    the tasks are made.
+
     Args:
         predictions: (m, outputs).
         y: targets, (m, outputs).
 
     Returns:
         A scalar.
+
+    Raises:
+        ValueError: for targets of another shape than the predictions, which would be broadcast.
     """
+    same_shape("The metric is mse", predictions, y)
     return F.mse_loss(predictions, y)
 
 

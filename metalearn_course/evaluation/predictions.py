@@ -24,7 +24,7 @@ def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:
     """
 
     def answer(task: Task) -> Tensor:
-        return meta_learner.enough(meta_learner.predict(meta_learner.adapt(task.support), task.query.x))
+        return meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
 
     return meta_learner.over_tasks(answer, tasks)
 

@@ -1,7 +1,7 @@
 """What owns phi: a file a method, each recognizable from its paper's equations."""
 
 from .anil import ANIL, NIL
-from .base import MetaLearner, Predictor
+from .base import MetaLearner
 from .fine_tuned import FineTuned
 from .implicit_maml import ImplicitMAML
 from .lstm_reader import LSTMReader
@@ -14,6 +14,7 @@ from .meta_networks import MetaNetworks
 from .meta_sgd import MetaSGD
 from .nearest_neighbor import NearestNeighbor
 from .neural_process import NeuralProcess
+from .predictor import Predictor
 from .prototypical import Prototypical, linear_classifier
 from .reader import Reader
 from .relation import Relation

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import vmap
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from .._common.trees import detached, stacked
-from ..tasks.task import Examples, Task, check_tasks, one_task, stack_tasks
+from .._common.trees import stacked
+from ..learners import Images
+from ..tasks.check import check_tasks
+from ..tasks.task import Examples, Task, as_examples, one_task, stack_tasks
 from ..update_rules import Trace
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from .inputs import INK_ON_PAPER, Look, one_dtype
+from .kernels import RECURRENT, no_batching_rule, twice_differentiable
+from .losses import Loss, checked
+from .predictor import Predictor, in_eval_mode
 
 # How many classes the tasks at hand have, for the length of a call. A method has to be told: under vmap it cannot count
 # the labels that `adapt(support)` gets. A context variable, so that threads do not disturb each other.
@@ -53,17 +56,21 @@ class MetaLearner(nn.Module):
     can judge whether a training went well says so in `remark(tasks)`.
 
     Args:
-        loss: (predictions, y) -> scalar, of one task's queries.
+        loss: (predictions, y) -> scalar, of one task's queries. F.cross_entropy refuses float targets, and F.mse_loss
+            and its kin those of another shape than the predictions (`CheckedLoss`); a loss of your own is called as
+            it is, so that it may take probabilities, or targets (n,) for predictions (n, 1).
     """
 
     order_matters: bool = False  # whether what is learned depends on the order of the support set
     one_by_one: bool = False  # tasks in a loop, not under vmap: faster where every task has convolutions of its own
     trained_seconds: float | None = None  # of meta-training so far, as meta_train or the shipped weights say
     about: dict[str, Any] | None = None  # what the shipped weights say about themselves
+    _trained_on: Look | None = None  # the first images that were seen in train mode
+    _warned: bool = False  # of other ones, once
 
     def __init__(self, loss: Loss = F.cross_entropy) -> None:
         super().__init__()
-        self.loss = loss
+        self.loss = checked(loss, type(self).__name__)
 
     @property
     def ways(self) -> int:
@@ -123,17 +130,7 @@ class MetaLearner(nn.Module):
 
     def objective(self, task: Task) -> Tensor:
         """What meta-training minimizes on one task: a scalar."""
-        return self.loss(self.enough(self.predict(self.adapt(task.support), task.query.x)), task.query.y)
-
-    def enough(self, outputs: Tensor) -> Tensor:
-        """One task's outputs (m, outputs) as they are; ValueError where cross-entropy finds fewer than classes."""
-        ways = _WAYS.get()
-        if ways and self.loss is F.cross_entropy and outputs.ndim == 2 and outputs.shape[-1] < ways:
-            raise ValueError(
-                f"{type(self).__name__} has {outputs.shape[-1]} outputs; the tasks have {ways} classes. Build it with "
-                f"{ways} outputs, as in mlp(784, {ways})."
-            )
-        return outputs
+        return self.loss(self.predict(self.adapt(task.support), task.query.x), task.query.y)
 
     def trace(self, support: Examples) -> Trace | None:
         """The steps by which ONE task is adapted to; None for a method that takes none."""
@@ -172,8 +169,14 @@ class MetaLearner(nn.Module):
             ValueError: as of `check_tasks`.
             TypeError: likewise; and if a module with running statistics is used inside.
         """
-        if not torch.compiler.is_compiling():  # checks that depend on values cannot be compiled
-            check_tasks(tasks)
+        if torch.compiler.is_compiling():  # checks that depend on values cannot be compiled
+            return self._mapped(function, tasks)
+        check_tasks(tasks)
+        self._look_at(tasks.support.x, self.training)
+        with one_dtype(type(self).__name__, self.parameters(), tasks.support.x):
+            return self._mapped(function, tasks)
+
+    def _mapped(self, function: Callable[[Task], Any], tasks: Task) -> Any:
         tasks = self._embedded(tasks)
         with self.at_work(tasks.classes.shape[-1]):
             if self.one_by_one:
@@ -182,31 +185,25 @@ class MetaLearner(nn.Module):
                 return vmap(function, randomness="different")(tasks)
 
     def fit(self, support: Examples) -> Predictor:
-        """Learn from one support set of raw inputs; the result answers raw inputs.
+        """Learn from one support set of raw inputs; the result answers raw inputs. numpy arrays are converted.
 
         Both happen in eval mode, whatever mode the meta-learner is in: no dropout, and no running statistics that move.
         A norm that always takes the statistics of its batch, such as conv4(norm="batch"), takes them here, too.
+
+        Raises:
+            ValueError: as of `check_tasks`.
+            TypeError: likewise; and for inputs of another dtype than the parameters.
         """
+        support = as_examples(support)
         regression = support.y.is_floating_point()
         ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
         examples = Examples(support.x[None], support.y[None])
         check_tasks(Task(examples, examples, torch.arange(ways)[None]))
-        with self._in_eval_mode():
+        self._look_at(support.x, training=False)
+        with in_eval_mode(self), one_dtype(type(self).__name__, self.parameters(), support.x):
             embedded = Examples(self.embed(support.x), support.y)
             with self.at_work(ways):
                 return Predictor(self, self.adapt(embedded), ways)
-
-    @contextmanager
-    def _in_eval_mode(self) -> Iterator[None]:
-        """Inside, every module is in eval mode; afterwards in its own again."""
-        trains = [module for module in self.modules() if module.training]
-        if trains:
-            self.eval()
-        try:
-            yield
-        finally:
-            for module in trains:
-                module.training = True
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""
@@ -216,6 +213,16 @@ class MetaLearner(nn.Module):
         shots, queries = support_x.shape[1], query_x.shape[1]
         support_x, query_x = embedded.split([shots, queries], dim=1)
         return Task(Examples(support_x, support_y), Examples(query_x, query_y), classes)
+
+    def _look_at(self, x: Tensor, training: bool) -> None:
+        """Note what the first images of training are like, and warn, once, of images that are not like them."""
+        if training:
+            self._trained_on = self._trained_on or Look.at(x)
+        elif not self._warned and (found := Look.at(x)) is not None:
+            made_for = INK_ON_PAPER if any(isinstance(module, Images) for module in self.modules()) else found
+            if unlike := found.unlike(self._trained_on or made_for):
+                self._warned = True
+                warnings.warn(f"{type(self).__name__}: {unlike}", stacklevel=2)
 
     @contextmanager
     def at_work(self, ways: int) -> Iterator[None]:
@@ -248,77 +255,3 @@ class MetaLearner(nn.Module):
             yield
         finally:
             handle.remove()
-
-
-RECURRENT = (nn.RNNBase, nn.RNNCellBase)  # torch fuses their steps, and vmap cannot look into what is fused
-
-# What is adapted one task after another. Convolutions of different weights are faster so; and the second derivative of
-# a LayerNorm, BatchNorm or InstanceNorm whose weights differ from task to task is wrong under vmap (torch 2.13): by up
-# to a percent where it was compared with finite differences.
-ALONE = (nn.Conv2d, nn.LayerNorm, nn.modules.batchnorm._NormBase, *RECURRENT)
-
-
-@contextmanager
-def no_batching_rule(
-    module: nn.Module, loop: str = "Set one_by_one = True on the method: its tasks then come in a loop"
-) -> Iterator[None]:
-    """Name the recurrent module, in a line, where vmap failed inside it; `loop` is what else can be done."""
-    try:
-        yield
-    except RuntimeError as error:
-        found = [(name, part) for name, part in module.named_modules() if isinstance(part, RECURRENT)]
-        if not found or not any(words in str(error) for words in ("Batching rule", "broadcast shape", "vmap")):
-            raise
-        name, part = found[0]
-        raise RuntimeError(
-            f"{name} (nn.{type(part).__name__}) does not run under vmap: torch fuses its steps. {loop}. Or "
-            f"write the steps out, as LSTMReader does."
-        ) from error
-
-
-@contextmanager
-def twice_differentiable(recurrent: bool) -> Iterator[None]:
-    """Inside, attention is computed by plain products: torch's fused kernels have no second derivative.
-
-    Where there is something `recurrent`, so are the steps of an LSTM, which MKLDNN has a kernel for.
-    """
-    if torch.compiler.is_compiling():  # a compiled function cannot switch kernels
-        yield
-        return
-    fast, (mkldnn, *_) = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.set_flags()
-    torch.backends.mha.set_fastpath_enabled(False)
-    if recurrent:
-        torch.backends.mkldnn.set_flags(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        torch.backends.mkldnn.set_flags(mkldnn)
-
-
-@dataclass(repr=False)
-class Predictor:
-    """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions.
-
-    It can be copied and pickled. The copy holds a meta-learner of its own and the numbers of `adapted`, without the way
-    they were computed: no gradient runs from the copy to phi.
-    """
-
-    meta_learner: MetaLearner
-    adapted: Any
-    ways: int
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
-        with self.meta_learner._in_eval_mode():
-            embedded = self.meta_learner.embed(x)
-            with self.meta_learner.at_work(self.ways):
-                return self.meta_learner.predict(self.adapted, embedded)
-
-    def __repr__(self) -> str:
-        kind = f"{self.ways} ways" if self.ways else "regression"
-        return f"<Predictor: {type(self.meta_learner).__name__}, {kind}>"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "adapted": detached(self.adapted)}

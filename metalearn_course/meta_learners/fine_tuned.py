@@ -12,7 +12,8 @@ from ..learners import unfrozen
 from ..tasks.task import Examples, Task
 from ..update_rules import SGD, Params, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import RECURRENT, Loss, MetaLearner
+from .base import Loss, MetaLearner
+from .kernels import RECURRENT
 
 
 class FineTuned(MetaLearner):

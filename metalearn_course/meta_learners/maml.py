@@ -11,7 +11,8 @@ from ..learners import unfrozen
 from ..tasks.task import Examples
 from ..update_rules import SGD, Params, Trace, unroll
 from ..update_rules.sgd import number_or_tensor
-from .base import ALONE, Loss, MetaLearner
+from .base import Loss, MetaLearner
+from .kernels import ALONE
 
 
 class MAML(MetaLearner):
@@ -60,7 +61,7 @@ class MAML(MetaLearner):
 
     def support_loss(self, params: Params, support: Examples) -> Tensor:
         """The loss on one task's support set."""
-        return self.loss(self.enough(self.predict(params, support.x)), support.y)
+        return self.loss(self.predict(params, support.x), support.y)
 
     def trace(self, support: Examples) -> Trace:
         """The inner loop: theta_0, theta_1, ..., each with its support loss and the gradient of that."""

@@ -70,7 +70,7 @@ class MetaNetworks(MetaLearner):
     def support_loss(self, slow: tuple[Tensor, Tensor], x: Tensor, y: Tensor) -> Tensor:
         """The base learner's loss on one example (d,), with slow weights only."""
         hidden, answer = slow
-        return self.loss(answer @ (hidden @ x).relu(), y)
+        return F.cross_entropy(answer @ (hidden @ x).relu(), y)  # y one-hot: probabilities of classes
 
     def adapt(self, support: Examples) -> FastWeights:
         """Every support example's key, and its gradient turned into fast weights."""

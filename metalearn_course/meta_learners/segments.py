@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
 from .._common.trees import choose, detached
-from ..tasks.task import Examples, Task, check_tasks
+from ..tasks.check import check_tasks
+from ..tasks.task import Examples, Task
 from ..update_rules import Params, StopIfDiverged, UpdateRule, training_steps
 from ..update_rules.stop_if_diverged import Watched, usable
-from .base import Outcomes, no_batching_rule
+from .base import Outcomes
+from .inputs import one_dtype
+from .kernels import no_batching_rule
 
 WORST = 1e6  # no query loss counts for more: one bad training must not drown the others
 
@@ -125,7 +128,8 @@ def segment(method: Trains, runs: Run, tasks: Task, first: int, steps: int) -> t
         if torch.compiler.is_compiling():  # a branch that depends on values cannot be compiled
             return all_of_them(sheltered=True)
         drawn = torch.get_rng_state()
-        losses, after = all_of_them(sheltered=False)
+        with one_dtype(type(method).__name__, runs.params.values(), tasks.support.x):
+            losses, after = all_of_them(sheltered=False)
         diverged = (losses >= WORST).any() | (after.state.stopped > runs.state.stopped).any()
         if torch.is_grad_enabled() and diverged:
             torch.set_rng_state(drawn)

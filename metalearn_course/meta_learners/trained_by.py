@@ -105,7 +105,7 @@ class TrainedBy(MetaLearner):
 
     def batch_loss(self, params: Params, batch: Examples) -> Tensor:
         """The loss of the learner with these parameters on one mini-batch."""
-        return self.loss(self.enough(self.predict(params, batch.x)), batch.y)
+        return self.loss(self.predict(params, batch.x), batch.y)
 
     def mini_batch(self, support: Examples, step: int) -> Examples:
         """What update number `step` sees."""

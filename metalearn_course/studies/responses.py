@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_map
 
 from ..evaluation import in_mode
 from ..meta_learners import TrainedBy
-from ..tasks.task import Task, TaskDistribution, check_tasks
+from ..tasks.check import check_tasks
+from ..tasks.task import Task, TaskDistribution
 from ..update_rules import Params, UpdateRule, training_steps
 from ..update_rules.coordinates import flat, shaped
 

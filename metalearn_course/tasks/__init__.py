@@ -1,6 +1,7 @@
 """Distributions over tasks. Everything here has `sample(tasks, generator) -> Task`, a stack of tasks."""
 
 from .characters import Characters, characters
+from .check import check_tasks
 from .episodes import Episodes
 from .folders import images_from_folder
 from .image_classes import ImageClasses
@@ -10,7 +11,7 @@ from .point_clouds import PointClouds
 from .quadratics import Quadratics, summed_squares
 from .sinusoids import Sinusoids
 from .symbols import my_symbols
-from .task import Examples, Task, check_tasks, one_task, stack_tasks
+from .task import Examples, Task, TaskDistribution, one_task, stack_tasks
 
 __all__ = [
     "Characters",
@@ -22,6 +23,7 @@ __all__ = [
     "Quadratics",
     "Sinusoids",
     "Task",
+    "TaskDistribution",
     "characters",
     "check_tasks",
     "digits",

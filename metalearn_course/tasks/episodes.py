@@ -104,10 +104,12 @@ class Episodes:
 
     @property
     def protocol(self) -> str:
-        """Ways, shots, queries, the data and the split."""
+        """Ways, shots, queries, the data, whether they are embedded, and the split."""
         data = (
             f"{self.characters.source} ({self.characters.split})" if self.characters.split else self.characters.source
         )
+        features = self.characters.features
+        data += "" if features is None else f", embedded as {features.shape[-1]} features"
         within = ", within an alphabet" if self.within_alphabet else ""
         queries = f"{self.queries} {'query' if self.queries == 1 else 'queries'} a class"
         return f"{self.ways}-way {self.shots}-shot, {queries}, {data}, {self.split} split{within}"

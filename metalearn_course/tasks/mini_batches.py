@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from .._common.arguments import whole
-from .task import Examples, Task
+from .task import Examples, Task, as_examples
 
 SPLITS = ("train", "test")
 TABLES = ("iris", "wine", "breast_cancer")
@@ -23,13 +23,15 @@ class MiniBatches:
     (Andrychowicz et al., 2016, arXiv:1606.04474, section 3.2). Labels keep their meaning from task to task.
 
     Args:
-        pool: x (n, ...), y (n,) with labels 0 ... ways-1, each of them present.
+        pool: x (n, ...), y (n,) with labels 0 ... ways-1, each of them present; numpy arrays are converted. x of
+            float64, as scikit-learn has it, becomes torch's default dtype, which weights have; y becomes int64.
         name: of the data, for the protocol.
         queries: how many examples of the pool are drawn, without replacement, as query set.
         size: how many examples of the pool make the support set, such as a multiple of a batch; one of each class is
             always among them. All by default.
 
     Raises:
+        TypeError: for a pool that is no `Examples` of tensors or arrays.
         ValueError: for a pool with other labels, and for more queries or a larger size than it has examples.
     """
 
@@ -39,7 +41,10 @@ class MiniBatches:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        x, y = self.pool
+        x, y = as_examples(self.pool, "pool")
+        x = x.to(torch.get_default_dtype()) if x.dtype == torch.float64 else x
+        y = y.long() if y.dtype in (torch.int8, torch.int16, torch.int32) else y
+        object.__setattr__(self, "pool", Examples(x, y))
         if y.dtype != torch.int64 or y.ndim != 1 or len(x) != len(y) or len(y) == 0:
             raise ValueError(
                 f"pool: x has shape {tuple(x.shape)} and y is {y.dtype} of shape {tuple(y.shape)}; expected (n, ...) "

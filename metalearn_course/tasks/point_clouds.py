@@ -35,8 +35,9 @@ class PointClouds:
 
     @property
     def protocol(self) -> str:
-        """Ways, shots and queries."""
-        return f"clusters, {self.ways}-way {self.shots}-shot, {self.queries} queries a class"
+        """Ways, shots and queries, and the dimensions where they are not 4."""
+        dimensions = "" if self.dimensions == PointClouds.dimensions else f", {self.dimensions} dimensions"
+        return f"clusters, {self.ways}-way {self.shots}-shot, {self.queries} queries a class{dimensions}"
 
     def sample(self, tasks: int, generator: Generator) -> Task:
         """A stack of `tasks` tasks: x (tasks, ways * n, dimensions), y (tasks, ways * n), class after class."""

@@ -48,8 +48,13 @@ class Sinusoids:
 
     @property
     def protocol(self) -> str:
-        """The shots and the queries."""
-        return f"sinusoids, {self.shots} shots, {self.queries} queries"
+        """The shots and the queries, and whatever else is not as in the paper."""
+        said = [f"sinusoids, {self.shots} shots, {self.queries} queries{' on a grid' if self.grid else ''}"]
+        for name in ("amplitudes", "phases", "interval"):
+            low, high = getattr(self, name)
+            if (low, high) != getattr(Sinusoids, name):
+                said.append(f"{name} {low:.4g} to {high:.4g}")
+        return ", ".join(said)
 
     def sample(self, tasks: int, generator: Generator) -> Task:
         """A stack of `tasks` waves; support x and y have shape (tasks, shots, 1), query (tasks, queries, 1)."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -29,15 +30,27 @@ class Task(NamedTuple):
 
 
 class TaskDistribution(Protocol):
-    """p(D): anything that can draw tasks and say in a line what it draws."""
+    """p(D): anything that can draw tasks and say in a line what it draws. No class needs to inherit from this one.
+
+    `check_tasks(distribution)` says, in a line, what one of your own lacks.
+    """
 
     def sample(self, tasks: int, generator: Generator) -> Task:
-        """A stack of `tasks` tasks, drawn by `generator` alone."""
+        """A stack of `tasks` tasks, as many as that, drawn by `generator` alone: the same ones from the same seed.
+
+        Args:
+            tasks: how many, 1 or more.
+            generator: where every random number comes from; neither torch's global ones nor numpy's.
+
+        Returns:
+            support x (tasks, n, ...) and y, int64 labels (tasks, n) or float targets (tasks, n, outputs); query
+            likewise; classes (tasks, ways), in regression (tasks, 0).
+        """
         ...
 
     @property
     def protocol(self) -> str:
-        """What is drawn, in a line: evaluations print it, and checkpoints compare it."""
+        """What is drawn, in a line, with every number that changes it: evaluations print it, checkpoints compare it."""
         ...
 
 
@@ -67,50 +80,32 @@ def stack_tasks(tasks: Sequence[Task]) -> Task:
     )
 
 
-def check_tasks(tasks: Task) -> None:
-    """Refuse, on the stack, what code for one task cannot see under vmap.
-
-    There the label 7 of a 5-way task silently becomes a row of zeros, and a class without an example 0/0, NaN.
+def as_tensor(values: Any, name: str = "x") -> Tensor:
+    """A tensor as it is; a numpy array as one of torch's default dtype or, where it holds whole numbers, int64.
 
     Args:
-        tasks: a stack, classes (tasks, ways).
+        values: the tensor or array.
+        name: the word for it in the message.
 
     Raises:
-        ValueError: for shapes that do not fit, an empty set, a label out of range, a class without a support example.
-        TypeError: for labels that are not int64.
+        TypeError: for anything else.
     """
-    for name, (x, y) in (("support", tasks.support), ("query", tasks.query)):
-        if y.ndim < 2 or x.shape[:2] != y.shape[:2]:
-            raise ValueError(
-                f"{name}: x has shape {tuple(x.shape)} and y {tuple(y.shape)}; a stack needs (tasks, n, ...) and "
-                f"(tasks, n). Use stack_tasks([task]) for a single task."
-            )
-        if y.shape[1] == 0:
-            raise ValueError(f"The {name} set is empty, shape {tuple(y.shape)}; it needs at least one example.")
-    ways = tasks.classes.shape[-1]
-    if ways == 0:
-        if not tasks.support.y.is_floating_point():
-            raise ValueError(
-                "Integer labels need Task.classes, the global ids of labels 0 ... ways-1; it is empty. "
-                "For regression, use float targets."
-            )
-        return
-    if tasks.classes.shape != (len(tasks.support.y), ways):
-        raise ValueError(
-            f"classes have shape {tuple(tasks.classes.shape)}; {len(tasks.support.y)} tasks need (tasks, ways). "
-            f"Give every task a row of global ids."
+    if isinstance(values, Tensor):
+        return values
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+        kind = f"{type(values).__name__}{f' of {values.dtype}' if isinstance(values, np.ndarray) else ''}"
+        raise TypeError(
+            f"{name} is {kind}; expected a tensor, or a numpy array of numbers. Convert it: torch.tensor(...)."
         )
-    for name, (_, y) in (("support", tasks.support), ("query", tasks.query)):
-        if y.dtype != torch.int64:
-            raise TypeError(f"{name} labels have dtype {y.dtype}; expected torch.int64. Convert them with y.long().")
-        if y.ndim != 2:
-            raise ValueError(f"{name} labels have shape {tuple(y.shape)}; expected (tasks, n). Flatten them.")
-        if y.min() < 0 or y.max() >= ways:
-            bad = y[(y < 0) | (y >= ways)][0].item()
-            raise ValueError(f"{name} label {bad} is out of range; a {ways}-way episode has labels 0 ... {ways - 1}.")
-    present = torch.zeros(len(tasks.classes), ways, dtype=torch.bool).scatter_(1, tasks.support.y, True)
-    if not present.all():
-        task, label = (~present).nonzero()[0].tolist()
-        raise ValueError(
-            f"Label {label} has no support example in task {task}; every one of the {ways} classes needs at least one."
-        )
+    copied = torch.from_numpy(np.ascontiguousarray(values).copy())
+    if values.dtype.kind == "f":
+        return copied.to(torch.get_default_dtype())
+    return copied if values.dtype == np.uint8 else copied.long()
+
+
+def as_examples(examples: Any, name: str = "support") -> Examples:
+    """Examples whose x and y are tensors; TypeError, in a line, for what is no `Examples`."""
+    if not isinstance(examples, Examples):
+        raise TypeError(f"{name} is {type(examples).__name__}; expected Examples(x, y). Make it one.")
+    x, y = as_tensor(examples.x, f"{name}.x"), as_tensor(examples.y, f"{name}.y")
+    return Examples(x, y.long() if y.dtype == torch.uint8 and isinstance(examples.y, np.ndarray) else y)

@@ -16,8 +16,10 @@ from .._common.files import write_aside
 from .._common.options import options
 from ..estimators import Estimator
 from ..meta_learners.base import MetaLearner
+from ..meta_learners.losses import name_of
 from ..tasks.task import Task
 from ..update_rules import Params
+from .fingerprint import Numbers, first_difference
 from .history import History
 
 _FORMAT = 3
@@ -33,6 +35,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     generator: Generator
     settings: dict[str, Any]
+    numbers: Numbers = field(default_factory=dict)
     step: int = 0
     carried: Any = None
     loaded: list[Any] | None = None
@@ -62,6 +65,7 @@ class Run:
             "format": _FORMAT,
             "model": self._fingerprint(),
             "settings": self.settings,
+            "numbers": self.numbers,
             "step": self.step,
             "state": self.meta_learner.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -86,13 +90,21 @@ class Run:
         if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
             found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
             raise ValueError(f"{path} has checkpoint format {found}; this version reads {_FORMAT}. Name another file.")
-        for what, mine in (("model", self._fingerprint()), ("settings", self.settings)):
+        model = self._fingerprint()
+        if "numbers" not in saved:  # of version 0.2.0
+            model.pop("frozen")
+        for what, mine in (("model", model), ("settings", self.settings)):
             if saved[what] != mine:
                 keys = [k for k in {**saved[what], **mine} if saved[what].get(k) != mine.get(k)]
                 raise ValueError(
                     f"{path} was made with {keys[0]} = {saved[what].get(keys[0])!r}; this run has "
                     f"{mine.get(keys[0])!r}. Name another file, or delete this one to start anew."
                 )
+        if "numbers" in saved and (other := first_difference(saved["numbers"], self.numbers)):
+            raise ValueError(
+                f"{path} was made with the same words and other numbers: {other} differs. "
+                f"Name another file, or delete this one to start anew."
+            )
         self.meta_learner.load_state_dict(saved["state"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.generator.set_state(saved["generator"])
@@ -120,9 +132,11 @@ class Run:
         shapes = {name: list(t.shape) for name, t in self.meta_learner.state_dict().items()}
         made = {k: v for k, v in options(self.meta_learner).items() if k.rpartition(".")[2] != "trained_seconds"}
         rules = {name: repr(value) for name, value in vars(self.meta_learner).items() if is_dataclass(value)}
-        loss = getattr(self.meta_learner.loss, "__name__", type(self.meta_learner.loss).__name__)
+        loss = name_of(self.meta_learner.loss)
+        frozen = [name for name, p in self.meta_learner.named_parameters() if not p.requires_grad]
         modules = {name: repr(m) for name, m in self.meta_learner.named_modules() if name and not [*m.children()]}
-        return {"meta-learner": type(self.meta_learner).__name__, "loss": loss, **shapes, **made, **rules, **modules}
+        named = {"meta-learner": type(self.meta_learner).__name__, "loss": loss, "frozen": frozen}
+        return {**named, **shapes, **made, **rules, **modules}
 
 
 def read(path: Path) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..estimators import Backpropagation, Divergences
 from ..meta_learners.base import MetaLearner
 from ..meta_learners.segments import WORST
+from ..tasks.check import check_distribution
 from ..tasks.task import Task, one_task, stack_tasks
 from ..update_rules import Params
 from .history import History
@@ -20,12 +21,12 @@ def check_parts(meta_learner: Any, tasks: Any, estimator: Any) -> None:
     """Raise TypeError, in a line, where one of the arguments of meta_train is of another kind."""
     for what, value, fits, expected in (
         ("meta_learner", meta_learner, isinstance(meta_learner, MetaLearner), "a MetaLearner, such as TrainedBy(...)"),
-        ("tasks", tasks, hasattr(tasks, "sample"), "a distribution of tasks with a sample method, such as Sinusoids()"),
         ("estimator", estimator, hasattr(estimator, "step"), "an estimator such as Backpropagation()"),
     ):
         if isinstance(value, type) or not fits:
             kind = value.__name__ if isinstance(value, type) else type(value).__name__
             raise TypeError(f"{what} is {'the class ' * isinstance(value, type)}{kind}; expected {expected}.")
+    check_distribution(tasks)
 
 
 def refuse_nonfinite(

@@ -13,10 +13,12 @@ from .._common.arguments import number, whole
 from .._common.seeds import FRESH, stream
 from ..estimators import Backpropagation, Estimator
 from ..meta_learners.base import MetaLearner
+from ..tasks.check import admit, draw
 from ..tasks.task import Task, TaskDistribution
 from ..update_rules import Params
 from .checkpoint import Run, described, read, state_of
 from .diagnosis import check_parts, closing_line, divergence_line, refuse_nonfinite
+from .fingerprint import numbers_of
 from .history import History
 from .interrupts import deferred_interrupt, progress_bar
 
@@ -61,13 +63,15 @@ def meta_train(
 
     Raises:
         FloatingPointError: if a loss or gradient is not finite; everything stays as of the last good step.
-        ValueError: for numbers out of range, a meta-learner without parameters, a checkpoint of another training.
-        TypeError: for what is no meta-learner, distribution of tasks or estimator.
+        ValueError: for numbers out of range, a meta-learner without parameters, a checkpoint of another training,
+            and as of `check_tasks`.
+        TypeError: for what is no meta-learner, distribution of tasks or estimator, and as of `check_tasks`.
     """
     estimator = Backpropagation() if estimator is None else estimator
     check_parts(meta_learner, tasks, estimator)
     steps, meta_batch, seed = whole("steps", steps, 0), whole("meta_batch", meta_batch), whole("seed", seed, -(2**63))
     lr, clip = number("lr", lr, above=0), None if clip is None else number("clip", clip, above=0)
+    admit(tasks)
     phi: Params = {name: p for name, p in meta_learner.named_parameters() if p.requires_grad}
     name = type(meta_learner).__name__
     if not phi:
@@ -79,8 +83,9 @@ def meta_train(
     settings |= {"estimator": described(estimator)}
     settings |= ({"anneal over steps": steps} if anneal else {}) | ({} if clip is None else {"clip": clip})
     adam, generator = torch.optim.Adam(phi.values(), lr=lr), torch.Generator().manual_seed(seed)
-    run = Run(meta_learner, estimator, phi, adam, generator, settings)
     path = None if checkpoint is None else Path(checkpoint)
+    numbers = {} if path is None else numbers_of(meta_learner, tasks)
+    run = Run(meta_learner, estimator, phi, adam, generator, settings, numbers)
     modes = {module: module.training for module in meta_learner.modules()}
     with torch.random.fork_rng(devices=[]), deferred_interrupt() as interrupted:
         torch.manual_seed(stream(seed, FRESH))
@@ -130,7 +135,7 @@ def _open(run: Run, path: Path | None, steps: int) -> None:
 def _step(run: Run, tasks: TaskDistribution, meta_batch: int, clip: float | None) -> Task:
     """One meta-step. Returns the batch of tasks that was drawn for it."""
     with run.unchanged_on_error():
-        batch = tasks.sample(meta_batch, run.generator)
+        batch = draw(tasks, meta_batch, run.generator)
         grads, losses, carried = run.estimator.step(run.meta_learner, run.phi, batch, run.carry(batch))
         whole_trainings = run.estimator.period(run.meta_learner) == 1
         refuse_nonfinite(run.meta_learner, run.phi, batch, grads, losses, run.step, whole_trainings)

@@ -254,6 +254,65 @@ def test_a_dependence_too_small_to_see_is_found_by_its_gradient():
     assert dependencies(Whispers(), PointClouds()).other_queries
 
 
+class FirstLabel(NearestNeighbor):
+    """Answers with the label of the first support example, whatever the inputs are."""
+
+    def adapt(self, support):
+        return self.one_hot(support)[0]
+
+    def predict(self, label, x):
+        return label.expand(len(x), -1)
+
+
+class MeanTarget(MetaLearner):
+    """Answers with the mean target."""
+
+    def adapt(self, support):
+        return support.y.mean(0)
+
+    def predict(self, mean, x):
+        return mean.expand(len(x), -1)
+
+
+class LabelCount(NearestNeighbor):
+    """Knows how often each label comes, by its place alone: balanced episodes teach it nothing."""
+
+    def adapt(self, support):
+        return self.one_hot(support).sum(0)
+
+    def predict(self, counts, x):
+        return counts.expand(len(x), -1)
+
+
+class Constant(NearestNeighbor):
+    def predict(self, adapted, x):
+        return torch.zeros(len(x), self.ways)
+
+
+@pytest.mark.parametrize(
+    ("method", "tasks", "expected"),
+    [
+        (FirstLabel(), PointClouds(), OWN_SUPPORT_ONLY),
+        (MeanTarget(), Sinusoids(), OWN_SUPPORT_ONLY),
+        (LabelCount(), PointClouds(), Dependencies(False, False, False)),
+        (Constant(), PointClouds(), Dependencies(False, False, False)),
+    ],
+)
+def test_labels_are_looked_at_too(method, tasks, expected):
+    assert dependencies(method, tasks) == expected
+
+
+def test_labels_of_other_tasks_are_looked_at_too():
+    class Leaks(NearestNeighbor):
+        """Task by task, but keeps the labels of all of them."""
+
+        def over_tasks(self, function, tasks):
+            answers = super().over_tasks(function, tasks)
+            return answers + (tasks.support.y * torch.arange(tasks.support.y.shape[1])).sum()
+
+    assert dependencies(Leaks(), PointClouds()) == Dependencies(True, False, True)
+
+
 def test_measuring_leaves_the_tasks_alone():
     stored = PointClouds().sample(2, torch.Generator().manual_seed(0))
     before = stored.support.x.clone()
@@ -399,3 +458,64 @@ def test_instance_accuracy_needs_a_reader_and_two_episodes():
         instance_accuracy(NearestNeighbor(), PointClouds())
     with pytest.raises(ValueError, match="episodes=1; expected at least 2, a whole number"):
         instance_accuracy(LSTMReader(4, 3), PointClouds(), episodes=1)
+
+
+class InOrder:
+    """Nothing to read: x is 0. Labels come in an order that tells them to who knows it."""
+
+    protocol = "in order"
+
+    def __init__(self, kind, ways=3, shots=4):
+        self.kind, self.ways, self.shots = kind, ways, shots
+
+    def sample(self, tasks, generator):
+        first = torch.rand(tasks, self.ways, generator=generator).argsort(1) if self.kind == "blocks" else None
+        classes = torch.arange(self.ways).repeat(tasks, 1) if first is None else first
+        sets = []
+        for n in (self.shots, 2):
+            y = classes.repeat_interleave(n, 1) if self.kind != "round" else classes.repeat(1, n)
+            sets.append(Examples(torch.zeros(tasks, n * self.ways, 3), y))
+        return Task(*sets, classes)
+
+
+class Counts(Reader):
+    """Answers from the place in the sequence alone, as an LSTM learns to: the next label after so many of one kind."""
+
+    def __init__(self, answers):
+        super().__init__(3, 3)
+        self.answers, self.length = answers, 18
+
+    def read(self, x, y_before):
+        if self.answers == "the last again":
+            return y_before
+        labels = {"class after class": [0] * 4 + [1] * 4 + [2] * 4 + [0, 0, 1, 1, 2, 2], "round": [0, 1, 2] * 6}
+        return F.one_hot(torch.tensor(labels[self.answers]), 3).to(x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers"), [("sorted", "class after class"), ("round", "round"), ("blocks", "the last again")]
+)
+def test_labels_in_order_give_a_reader_nothing(kind, answers):
+    """By the place alone one is right every time, or nearly; shuffled, one time in three. A label of 4 among 12 comes
+    again at once 3 times in 11: the last label is no better than that.
+    """
+    result = instance_accuracy(Counts(answers), InOrder(kind), episodes=600)
+    right = 3 / 11 if answers == "the last again" else 1 / 3
+    assert sum(result.mean) / len(result.mean) == pytest.approx(right, abs=0.06)
+    assert result == instance_accuracy(Counts(answers), InOrder(kind), episodes=600)
+
+
+@pytest.mark.parametrize("length", [15, 6])
+def test_shuffling_keeps_every_example_with_its_label_and_the_support_set_first(length):
+    stack = PointClouds(ways=3, shots=4, queries=2).sample(7, torch.Generator().manual_seed(0))
+    assert instances._in_order(stack)
+    mixed = instances._shuffled(stack, torch.Generator().manual_seed(0))
+    for before, after in zip(stack[:2], mixed[:2], strict=True):
+        for i in range(7):
+            pairs = ({(*x.tolist(), y.item()) for x, y in zip(e.x[i], e.y[i], strict=True)} for e in (before, after))
+            assert len(set(map(frozenset, pairs))) == 1
+    assert not instances._in_order(mixed)
+
+
+def test_episodes_that_are_shuffled_already_are_left_as_they_are():
+    assert not instances._in_order(Told().sample(4, None))

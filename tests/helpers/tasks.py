@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from metalearn_course import Examples, Sinusoids, Task
+from metalearn_course import Characters, Examples, Sinusoids, Task
 from metalearn_course.tasks.point_clouds import PointClouds
 from metalearn_course.tasks.task import one_task
 
@@ -38,3 +38,14 @@ def clusters64(tasks: int = 3, **options: Any) -> Task:
 
 def waves64(tasks: int = 3, **options: Any) -> Task:
     return doubled(waves(tasks, **options))
+
+
+def strokes(classes: int = 8, examples: int = 4) -> Characters:
+    """Characters of a few thick strokes: their mean is far below a half."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.zeros(classes, examples, 28, 28, dtype=torch.uint8)
+    for c in range(classes):
+        places = torch.randint(28, (3,), generator=generator)
+        images[c, :, places] = 255
+    splits = {"train": torch.arange(classes)}
+    return Characters(images, ["a"] * classes, [str(c) for c in range(classes)], splits, "strokes")

@@ -532,10 +532,10 @@ def test_meta_train_says_when_conjugate_gradient_has_not_converged_by_how_much_a
         protocol = "one stack of clusters"
 
         def sample(self, tasks, generator):
-            return clusters()
+            return clusters(tasks)
 
     method = ImplicitMAML(net(), 5, 0.1, proximal_weight=0.01, cg_steps=1)
-    meta_train(method, Once(), 1, lr=1e-12, progress=False)
+    meta_train(method, Once(), 1, meta_batch=3, lr=1e-12, progress=False)
     worst = method.residuals(clusters()).max().item()
     assert worst > 0.1
     assert capsys.readouterr().out.splitlines()[1:] == [
@@ -573,7 +573,7 @@ def test_no_proximal_weight_and_no_steps_are_refused(options):
 
 
 class Loud:
-    """Sinusoids; in one step the waves of one task are `times` as high."""
+    """Sinusoids; in one step, of three tasks, the waves of one are `times` as high. A look at two tasks is no step."""
 
     protocol = "sinusoids, one of them loud"
 
@@ -582,9 +582,9 @@ class Loud:
 
     def sample(self, tasks, generator):
         stack = Sinusoids().sample(tasks, generator)
-        if self.drawn == self.step:
+        if tasks == 3 and self.drawn == self.step:
             stack.support.y[self.task] *= self.times
-        self.drawn += 1
+        self.drawn += tasks == 3
         return stack
 
 
@@ -621,7 +621,7 @@ def test_a_query_set_that_is_not_finite_blames_no_inner_step():
     class Spoiled(Loud):
         def sample(self, tasks, generator):
             stack = Sinusoids().sample(tasks, generator)
-            stack.query.y[2] = torch.nan
+            stack.query.y[2:] = torch.nan
             return stack
 
     with pytest.raises(FloatingPointError, match=r"from task 2 of the batch\. The parameters"):

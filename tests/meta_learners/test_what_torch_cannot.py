@@ -163,7 +163,7 @@ def test_more_classes_than_outputs_are_refused_in_a_line(kind, steps):
     method = kind(mlp(4, 8, 5), steps=steps)
     for call in (lambda m: evaluate(m, PointClouds(ways=7), episodes=2), lambda m: m(clusters(ways=7))):
         with pytest.raises(
-            ValueError, match=rf"^{kind.__name__} has 5 outputs; the tasks have 7 classes\. Build it with"
+            ValueError, match=rf"^{kind.__name__} has 5 outputs; the tasks have more classes\. Build it with"
         ):
             call(method)
     assert method(clusters(ways=3)).isfinite().all()  # fewer are welcome

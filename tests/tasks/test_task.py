@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from metalearn_course import Examples, Task
-from metalearn_course.tasks.task import check_tasks, one_task, stack_tasks
+from metalearn_course.tasks.check import check_tasks
+from metalearn_course.tasks.task import one_task, stack_tasks
 
 
 def episodes(support_y=((0, 1), (1, 0)), query_y=((0, 1, 1), (1, 1, 0)), classes=((7, 3), (2, 9))):

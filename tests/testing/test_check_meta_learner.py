@@ -18,8 +18,8 @@ from metalearn_course import (
     conv4,
     mlp,
 )
+from metalearn_course.tasks.check import check_tasks
 from metalearn_course.tasks.point_clouds import PointClouds
-from metalearn_course.tasks.task import check_tasks
 from metalearn_course.testing import CheckError
 
 

@@ -57,7 +57,7 @@ def same(a, b):
 
 
 class Altered:
-    """Sinusoids, with something done to the stack of one step."""
+    """Sinusoids, with something done to the stack of one step, which has three tasks; a look at two is none."""
 
     protocol = "sinusoids, altered"
 
@@ -66,9 +66,9 @@ class Altered:
 
     def sample(self, tasks, generator):
         stack = Sinusoids().sample(tasks, generator)
-        if self.drawn == self.step:
+        if tasks == 3 and self.drawn == self.step:
             self.alter(stack)
-        self.drawn += 1
+        self.drawn += tasks == 3
         return stack
 
 

@@ -1,0 +1,66 @@
+"""What raw inputs are like: their dtype beside that of the parameters, and images beside those of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from torch import Tensor
+
+_DARK, _BRIGHT = 0.4, 0.6  # of the way from the smallest number to the largest: a mean below, and one above
+
+
+class Look(NamedTuple):
+    """The smallest number of some images, the largest, and the mean."""
+
+    low: float
+    high: float
+    mean: float
+
+    @classmethod
+    def at(cls, x: Tensor) -> Look | None:
+        """Of images (..., channels, height, width), float; None for what is none."""
+        if x.ndim < 4 or min(x.shape[-2:]) < 2 or not x.is_floating_point() or not x.numel():
+            return None
+        low, high = x.detach().aminmax()
+        return cls(low.item(), high.item(), x.detach().mean().item())
+
+    def unlike(self, trained: Look) -> str:
+        """In what these images differ from those of training so that answers suffer; empty where they do not."""
+        span = trained.high - trained.low or 1.0
+        reach = f"these images reach from {self.low:.3g} to {self.high:.3g}; it is for {trained.low:.3g} to "
+        if self.high - self.low > 2 * span or self.low < trained.low - span or self.high > trained.high + span:
+            return f"{reach}{trained.high:.3g}, and other ones cost accuracy. Bring them there, as by x / 255."
+        if 0 < self.high - self.low < span / 20:
+            return f"{reach}{trained.high:.3g}, and other ones cost accuracy. Multiply them, or divide them only once."
+        places = [(look.mean - trained.low) / span for look in (self, trained)]
+        if min(places) < _DARK and max(places) > _BRIGHT:
+            return (
+                f"the mean of these images is {self.mean:.2g}; of those that it is for, {trained.mean:.2g}. Paper and "
+                f"ink seem exchanged, which costs accuracy. Exchange them, as by {trained.high + trained.low:.3g} - x."
+            )
+        return ""
+
+
+INK_ON_PAPER = Look(0.0, 1.0, 0.1)  # what the encoders of this course are made for: paper 0, ink 1, and little of that
+
+
+@contextmanager
+def one_dtype(who: str, parameters: Iterable[Tensor], x: Tensor) -> Iterator[None]:
+    """Inside, what torch says of inputs of another dtype than the parameters is said in a line, with what to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        kinds = {p.dtype for p in parameters}
+        about = str(error).lower()
+        if not kinds or x.dtype in kinds or not ("type" in about or "not implemented for" in about):
+            raise
+        names = " and ".join(sorted(str(kind) for kind in kinds))
+        raise TypeError(
+            f"x is {x.dtype}; the parameters of {who} are {names}. Convert x where tasks are made, x.float(), or the "
+            f"method, .double()."
+        ) from error
+
+
+__all__ = ["INK_ON_PAPER", "Look", "one_dtype"]
