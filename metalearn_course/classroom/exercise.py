@@ -98,6 +98,6 @@ class Exercise:
             except Mistake as mistake:
                 return Verdict("wrong", mistake.message, mistake.name, mistake.seen_as)
             except Exception as error:
-                mistake = answer.unusable(error)
-                return Verdict("wrong", mistake.message, mistake.name, mistake.seen_as)
+                seen = answer.unusable(error)
+                return Verdict("wrong", seen.message, seen.name, seen.seen_as)
         return Verdict("solved", praise or "right.")

@@ -119,7 +119,7 @@ class Surroundings:
         """Whatever happens within, all is as it was afterwards."""
         before = _noted()
         screens = Screen(sys.stdout, self.room), Screen(sys.stderr, self.room)
-        sys.stdout, sys.stderr = screens  # type: ignore[assignment]
+        sys.stdout, sys.stderr = screens
         try:
             yield
         finally:

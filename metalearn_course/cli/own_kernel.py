@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 from metalearn_course._common.environment import CourseError, kernel_environment
 from metalearn_course.authoring.running import plain
@@ -114,7 +114,7 @@ class _Kernel:
             raise CourseError(f"No kernel could be started ({error}): `metalearn doctor` says what is wrong.") from None
         import psutil  # ipykernel brings it
 
-        self.process = psutil.Process(self.manager.provisioner.pid)
+        self.process = psutil.Process(cast(Any, self.manager.provisioner).pid)
         self.bytes = min(limits.gigabytes * 2**30, 0.6 * psutil.virtual_memory().available)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -151,13 +151,14 @@ class TorchOptimizer(torch.optim.Optimizer):
         group = _Group(self.param_groups[0])
         group.pop("lr", None)
         if _has_rate(self.rule):
-            group["lr"] = self.rule.lr if isinstance(self.rule.lr, float) else float(self.rule.lr.detach())
+            rule: Any = self.rule
+            group["lr"] = rule.lr if isinstance(rule.lr, float) else float(rule.lr.detach())
         self.param_groups[0] = group
 
     def _at_rate(self) -> UpdateRule:
         """The rule, at the rate that a scheduler has set."""
-        rate = self.param_groups[0].get("lr")
-        return replace(self.rule, lr=rate) if rate is not None and rate != float(self.rule.lr) else self.rule
+        rate, rule = self.param_groups[0].get("lr"), cast(Any, self.rule)
+        return replace(rule, lr=rate) if rate is not None and rate != float(rule.lr) else self.rule
 
     def _refuse_other_dtypes(self) -> None:
         """A rate alone multiplies numbers of any kind; a network reads its own kind only."""
