@@ -46,7 +46,7 @@ class Answer:
     def __init__(self, function: Callable[..., Any], seconds: float = SECONDS, name: str | None = None) -> None:
         self.function = function
         self.seconds = seconds
-        self.name: str = name or getattr(function, "__name__", "your function")
+        self.name: str = str(name or getattr(function, "__name__", "your function"))
         self.returned = UNSET
         self.files = files_of(function)
         self.surroundings = Surroundings()
