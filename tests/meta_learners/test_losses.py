@@ -35,7 +35,7 @@ from metalearn_course import (
     mlp,
     mse,
 )
-from metalearn_course.meta_learners.losses import CheckedLoss, checked
+from metalearn_course.meta_learners.losses import CheckedLoss, checked, name_of
 from metalearn_course.tasks import PointClouds
 
 GRADIENT = [MAML, ANIL, MAMLPlusPlus, ZeroHeadMAML, Reptile, ImplicitMAML, MetaSGD, MetaLSTM, FineTuned]
@@ -90,7 +90,7 @@ def test_labels_go_on_as_before():
     torch.testing.assert_close(method(task)[0], by_hand)
 
 
-@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, nn.MSELoss()], ids=str)
+@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, nn.MSELoss()], ids=name_of)
 def test_targets_without_their_last_dimension_are_refused(loss):
     method = MAML(mlp(1, 8, 1), loss=loss)
     message = (

@@ -164,7 +164,9 @@ def test_what_would_give_a_wrong_number_is_refused_at_every_door(tasks, error, m
 
 
 @pytest.mark.parametrize(
-    "tasks", [Own(), Waves(), Sinusoids(), PointClouds(), Waves(lambda s: s._replace(support=s.query))], ids=repr
+    "tasks",
+    [Own(), Waves(), Sinusoids(), PointClouds(), Waves(lambda s: s._replace(support=s.query))],
+    ids=["own", "waves", "sinusoids", "clouds", "support as query"],
 )
 def test_good_ones_pass(tasks):
     assert check_tasks(tasks) is None
