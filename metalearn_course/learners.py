@@ -201,19 +201,21 @@ class Images(nn.Module):
             features = f"Features need a method built with features={x.shape[-1]}."
             return features if x.ndim == 2 else "Give it a batch of images."
         channels, height, width = x.shape[1:]
+        advice = []
         if channels > 4 and width in (1, 3):
-            return "Put the channels first: x.permute(0, 3, 1, 2)."
-        ways = (
-            []
-            if height != width
-            else [f"build one for them: conv_strided(outputs, channels={channels}, size={height})"]
-        )
+            advice, (channels, height, width) = (
+                ["Put the channels first: x.permute(0, 3, 1, 2)."],
+                (width, channels, height),
+            )
         if channels == 3 and self.shape[0] == 1:
-            ways.append("average the colors: x.mean(1, keepdim=True)")
+            advice.append("Average the colors: x.mean(1, keepdim=True).")
+        elif channels != self.shape[0]:
+            advice.append(f"Give it {self.shape[0]} channel{'s' if self.shape[0] > 1 else ''}.")
         if (height, width) != self.shape[1:]:
-            ways.append("resize them")
-        advice = ", or ".join(ways) or f"give it {self.shape[0]} channels"
-        return f"{advice[0].upper()}{advice[1:]}."
+            advice.append("Resize them.")
+        if height == width and (channels, height, width) != self.shape:
+            advice.append(f"Or build one for them: conv_strided(outputs, channels={channels}, size={height}).")
+        return " ".join(advice)
 
 
 DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # modules whose weights `fresh` draws

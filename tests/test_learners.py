@@ -134,8 +134,12 @@ def test_conv_strided_draws_the_same_weights_as_before_it_took_channels_and_size
 @pytest.mark.parametrize(
     ("shape", "advice"),
     [
-        ((2, 3, 32, 32), "Their channels differ; build one for them: conv_strided(outputs, channels=3, size=32)."),
-        ((2, 1, 64, 64), "Resize them, or build one for them: conv_strided(outputs, channels=1, size=64)."),
+        (
+            (2, 3, 32, 32),
+            "Average the colors: x.mean(1, keepdim=True). Resize them. Or build one for them: conv_strided(outputs, "
+            "channels=3, size=32).",
+        ),
+        ((2, 1, 64, 64), "Resize them. Or build one for them: conv_strided(outputs, channels=1, size=64)."),
         ((2, 1, 64, 48), "Resize them."),
         ((2, 64), "Features need a method built with features=64."),
     ],

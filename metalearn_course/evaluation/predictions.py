@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..meta_learners.base import MetaLearner
+from ..meta_learners.losses import CheckedLoss, too_few_outputs
 from ..tasks.task import Task
 
 
@@ -21,12 +22,19 @@ def predictions(meta_learner: MetaLearner, tasks: Task) -> Tensor:
 
     Returns:
         (tasks, m, outputs).
+
+    Raises:
+        ValueError: for fewer outputs than classes, where the loss is cross-entropy.
     """
 
     def answer(task: Task) -> Tensor:
         return meta_learner.predict(meta_learner.adapt(task.support), task.query.x)
 
-    return meta_learner.over_tasks(answer, tasks)
+    answers = meta_learner.over_tasks(answer, tasks)
+    labels = isinstance(meta_learner.loss, CheckedLoss) and meta_learner.loss.of_labels
+    if labels and answers.shape[-1] < tasks.classes.shape[-1]:
+        raise ValueError(too_few_outputs(type(meta_learner).__name__, answers.shape[-1]))
+    return answers
 
 
 @contextmanager

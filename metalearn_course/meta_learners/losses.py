@@ -57,11 +57,7 @@ class CheckedLoss:
         except (IndexError, RuntimeError) as error:
             if not self.of_labels or "out of bounds" not in str(error):
                 raise
-            outputs = predictions.shape[-1]
-            raise ValueError(
-                f"{self._owner} has {outputs} outputs; the tasks have more classes. Build it with one output for each "
-                f"class of a task, as in mlp(784, 20) for 20 ways."
-            ) from None
+            raise ValueError(too_few_outputs(self._owner, predictions.shape[-1])) from None
 
     def __repr__(self) -> str:
         return self.__name__
@@ -95,6 +91,14 @@ def same_shape(who: str, predictions: Tensor, y: Tensor) -> None:
     )
 
 
+def too_few_outputs(who: str, outputs: int) -> str:
+    """What is said of a method that cannot answer with every class."""
+    return (
+        f"{who} has {outputs} outputs; the tasks have more classes. Build it with one output for each class of a task, "
+        f"as in mlp(784, 20) for 20 ways."
+    )
+
+
 def name_of(loss: Loss) -> str:
     """The name of a function; of an object, that of its class."""
     return getattr(loss, "__name__", type(loss).__name__)
@@ -110,4 +114,4 @@ def _of_partial(loss: Loss) -> Loss:
     return _of_partial(loss.func) if isinstance(loss, partial) else loss
 
 
-__all__ = ["CheckedLoss", "Loss", "checked", "name_of", "same_shape"]
+__all__ = ["CheckedLoss", "Loss", "checked", "name_of", "same_shape", "too_few_outputs"]
