@@ -42,5 +42,7 @@ class MetaSGD(MAML):
     def trace(self, support: Examples) -> Trace:
         """The inner loop at the learned rates."""
         start, batches = self.start(), [support] * self.steps
-        rule = self.rule.among(start)  # what was frozen since the rates were made takes no step
+        rule = self.rule
+        if isinstance(rule, CoordinateRates):
+            rule = rule.among(start)  # what was frozen since the rates were made takes no step
         return unroll(self.support_loss, rule, start, batches, first_order=self.first_order)

@@ -17,6 +17,7 @@ from metalearn_course import (
     Examples,
     FineTuned,
     ImplicitMAML,
+    LearnedRate,
     MAMLPlusPlus,
     MetaLSTM,
     MetaSGD,
@@ -160,3 +161,13 @@ def test_rates_that_were_never_made_are_missed_in_a_line(name, message):
     method.learner[3].bias.requires_grad_()
     with pytest.raises(ValueError, match=message):
         method.adapt(one().support)
+
+
+def test_meta_sgd_takes_another_rule_too():
+    """Lesson 08 puts one learned rate into the place of a rate for every weight."""
+    torch.manual_seed(0)
+    method, task = MetaSGD(mlp(4, 3), lr=0.1), one()
+    method.rule = LearnedRate(0.1)
+    plain = MAML(method.learner, steps=method.steps, lr=0.1)
+    for name, p in method.adapt(task.support).items():
+        torch.testing.assert_close(p, plain.adapt(task.support)[name])
