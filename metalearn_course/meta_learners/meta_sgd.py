@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..tasks.task import Examples
-from ..update_rules import CoordinateRates, Trace, unroll
+from ..update_rules import CoordinateRates, Trace, UpdateRule, unroll
 from .base import Loss
 from .maml import MAML
 
@@ -42,7 +42,7 @@ class MetaSGD(MAML):
     def trace(self, support: Examples) -> Trace:
         """The inner loop at the learned rates."""
         start, batches = self.start(), [support] * self.steps
-        rule = self.rule
+        rule: UpdateRule = self.rule
         if isinstance(rule, CoordinateRates):
             rule = rule.among(start)  # what was frozen since the rates were made takes no step
         return unroll(self.support_loss, rule, start, batches, first_order=self.first_order)

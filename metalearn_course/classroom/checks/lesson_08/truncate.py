@@ -81,7 +81,7 @@ CHECK = Check(
     equals(BETWEEN, "between two segments, the state", of=itemgetter(1)),
     *(
         all_of(
-            fails(after, "copies_only/deepcopy", match="deepcopy protocol"),
+            fails(after, "copies_only/deepcopy", match="deep-copied"),
             looks(after, "changes_inputs", lambda got: got["cut"]),
             equals(after, "after two steps of {rule.__name__}, what you hand on, its part ", of=itemgetter("got")),
             looks(after, "copies_only", lambda got: all(got["runs"])),
