@@ -179,8 +179,15 @@ def _exercises_of(path: Path, jobs: int) -> Outcome:
 
 
 def _seconds(path: Path, run: Run, jobs: int) -> tuple[str, list[str]]:
+    """What is said of a run's seconds, and what is wrong with them.
+
+    A machine that others share is not always as fast as when its speed was measured. So where a run would fail, the
+    speed is measured once more, right after it.
+    """
     allowed = notebooks.budget(notebooks.read(path))
     ratio = budget.ratio(run.seconds, allowed, slowness(jobs))
+    if ratio > budget.FAILING:
+        ratio = min(ratio, budget.ratio(run.seconds, allowed, budget.slowness(jobs)))
     said = f"{run.seconds:.0f} s of {allowed:.0f}"
     if ratio > budget.REPORTED:
         said += f", over its budget: {ratio:.1f} times"

@@ -5,6 +5,7 @@ import pytest
 from metalearn_course._common import notebooks
 from metalearn_course._common.environment import CourseError, repository
 from metalearn_course.authoring import budget, complete, running, validate
+from tests.helpers.cells import write
 
 FOLDERS = ("notebooks", "solutions", "exercises")
 
@@ -109,3 +110,17 @@ def test_a_proof_that_failed_does_not_say_that_all_is_well(copy):
     pages, answers = validate.validate_pages("02", copy), validate.validate_answers("02", copy)
     assert pages.said == "" and any("expected_risks" in line for line in pages.problems)
     assert answers.said == "" and any("right answers in tests/answers" in line for line in answers.problems)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "fails", "times"), [((1.0, 1.5), False, "1.7 times"), ((1.0, 1.1), True, "2.3 times")]
+)
+def test_what_would_fail_is_judged_by_the_machines_speed_after_it(tmp_path, monkeypatch, speeds, fails, times):
+    """250 s of 100: too long for a machine of 1.0 and of 1.1, not for one of 1.5."""
+    path = write(tmp_path / "notebooks" / "02_x.ipynb", budget_seconds=100)
+    monkeypatch.setattr(validate, "slowness", lambda jobs=1: speeds[0])
+    monkeypatch.setattr(validate.budget, "slowness", lambda jobs=1: speeds[1])
+    said, problems = validate._seconds(path, running.Run(250.0, [], [], []), 1)
+    assert times in said and bool(problems) == fails
+    monkeypatch.setattr(validate.budget, "slowness", lambda jobs=1: pytest.fail("nothing was too slow"))
+    assert validate._seconds(path, running.Run(150.0, [], [], []), 1)[1] == []
