@@ -8,10 +8,8 @@ from metalearn_course.authoring.running import measured_together
 REFERENCE_SECONDS = 0.7
 REPORTED, FAILING = 1.0, 2.0
 
-# What lessons do most: gradients of small nets for a stack of tasks. The median of nine passes: a
-# notebook runs for minutes and meets the machine as it is most of the time, not at its best moment.
+# What lessons do most: gradients of small nets for a stack of tasks. The best of three passes.
 WORKLOAD = """
-import statistics
 import time
 import torch
 from torch.func import grad, vmap
@@ -34,7 +32,7 @@ def seconds():
 seconds()
 print("ready", flush=True)
 input()
-print(statistics.median(seconds() for _ in range(9)))
+print(min(seconds() for _ in range(3)))
 """
 
 
