@@ -11,7 +11,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..tasks.task import Examples, Task, one_task, stack_tasks
+from ..tasks.task import Examples, Task
 
 _LIMIT = 2**30  # bytes, for what is computed on the way
 _SURE = 4 * 2**20  # bytes of inputs: below, the widest network of this course stays within the limit
@@ -49,9 +49,8 @@ def at_once(run: Callable[[Task], Any], batch: Task) -> int:
     inputs = sum(e.x.numel() * e.x.element_size() for e in (batch.support, batch.query))
     if count == 1 or inputs <= _SURE:
         return count
-    single = stack_tasks([one_task(batch, 0)])
     with torch.random.fork_rng(devices=[]), Peak() as peak:
-        run(single)
+        run(next(parts(batch, 1)))
     return max(1, min(count, _LIMIT // max(1, peak.most)))
 
 
