@@ -1,4 +1,4 @@
-"""Print on whatever there is to print on."""
+"""Print on whatever there is to print on, and show HTML where there is something to show it in."""
 
 from __future__ import annotations
 
@@ -17,4 +17,16 @@ def say(text: str) -> None:
     print(text)
 
 
-__all__ = ["say"]
+def show(html: str, text: str) -> None:
+    """Show `html` in a notebook, with `text` for those who cannot see it; outside of one, print `text`."""
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+        from IPython.display import display
+
+        if get_ipython() is not None:
+            display({"text/html": html, "text/plain": text}, raw=True)
+            return
+    say(text)
+
+
+__all__ = ["say", "show"]

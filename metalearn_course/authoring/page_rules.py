@@ -15,7 +15,7 @@ from metalearn_course.authoring.build import KERNEL
 from metalearn_course.authoring.tidy import KEPT
 
 LINES = 20
-PRINTING = {"print", "claim", "display", "hint", "progress", "doctor"}
+PRINTING = {"print", "claim", "display", "hint", "progress", "doctor", "where_next"}
 COMPARED, RAISES = "nbval-check-output", "raises-exception"
 _CLEAN = "`metalearn dev tidy LESSON` puts it in order."
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -1,4 +1,4 @@
-"""What a notebook calls: `check.NAME(NAME)`, `hint("NAME")`, `solved_or_skip(NAME)`, `progress()`."""
+"""What a notebook calls: `check.NAME(NAME)`, `hint("NAME")`, `solved_or_skip(NAME)`."""
 
 from __future__ import annotations
 
@@ -127,27 +127,6 @@ def hint(name: str, level: int | None = None) -> None:
     records.update(found.name, lambda record: {"lesson": found.lesson, "hints": max(record.get("hints", 0), wanted)})
     more = "" if wanted < last else ", the last"
     say(f"Hint {wanted} of {last}{more}: {found.hints[wanted - 1]}")
-
-
-def progress() -> None:
-    """Print every exercise with its mark: ✓ solved, ✗ tried, … not yet."""
-    done = records.load()
-    lesson = None
-    for found in all_exercises().values():
-        if found.lesson != lesson:
-            lesson = found.lesson
-            say(f"Lesson {lesson}")
-        record = done.get(found.name, {})
-        hints = f" ({record['hints']} of {len(found.hints)} hints)" if record.get("hints") else ""
-        star = " ★" if found.stretch else ""
-        say(f"  {mark(record)} {found.name}: {found.title}{star}{hints}")
-    solved = sum(1 for name, record in done.items() if record.get("solved") and name in all_exercises())
-    say(f"{solved} of {len(all_exercises())} solved")
-
-
-def mark(record: dict[str, Any]) -> str:
-    """✓ where a record says solved, ✗ where the last try was wrong, … otherwise."""
-    return "✓" if record.get("solved") else "✗" if record.get("status") == "wrong" else "…"
 
 
 def _report(**line: Any) -> None:
