@@ -247,6 +247,17 @@ def test_jupyterlab_opens_at_the_course(browser: Any, server: str) -> None:
     page.close()
 
 
+@pytest.mark.parametrize("place", ["first", "last"])  # in the table of `progress()`, and at the end of the lesson
+def test_a_stored_link_opens_the_next_lesson(open_notebook: Any, place: str) -> None:
+    lab = open_notebook("notebooks/00_start_here.ipynb")
+    links = lab.page.locator(".jp-OutputArea a", has_text="upervised")
+    {"first": links.first, "last": links.last}[place].click()
+    lab.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.context?.path === 'notebooks/01_supervised_training.ipynb'"
+    )
+    assert not lab.complaints
+
+
 def test_lesson_00_a_drawn_symbol_arrives_in_the_support_set(open_notebook: Any) -> None:
     lab = open_notebook("notebooks/00_start_here.ipynb")
     lab.run_all()
