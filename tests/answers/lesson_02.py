@@ -427,3 +427,14 @@ def fine_tune_all__wrong__raised__backward_in_vmap(start, tasks, steps, lr):
         return params
 
     return vmap(fine_tune)(tasks.support)
+
+
+def fine_tune_all__wrong__raised__backward_into_grad(start, tasks, steps, lr):
+    def fine_tune(support):
+        params = {name: p.clone() for name, p in start.items()}
+        for _ in range(steps):
+            _squared_error(params, support).backward()
+            params = {name: p - lr * p.grad for name, p in params.items()}
+        return params
+
+    return vmap(fine_tune)(tasks.support)
