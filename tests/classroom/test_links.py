@@ -160,3 +160,11 @@ def test_the_progress_that_lesson_00_has_stored_counts_them_too():
     stored = str(cell["outputs"])
     assert f"0 of {len(checks_of_the_course())} solved" in stored
     assert "my_exercises" not in stored
+
+
+@pytest.mark.parametrize("lesson", LESSONS[:4])  # the others get theirs when they are stored next
+def test_a_lesson_ends_with_its_links(lesson):
+    cells = notebooks.read(next((ROOT / "notebooks").glob(f"{lesson}_*.ipynb")))["cells"]
+    assert notebooks.source(cells[-1]).splitlines()[-1] == f'where_next("{lesson}")'
+    (stored,) = [output["data"]["text/html"] for output in cells[-1]["outputs"]]
+    assert [ORIGINAL[lesson].name in target for target in targets("".join(stored))] == [True, False, False]
