@@ -1,15 +1,19 @@
-"""Run a lesson with zero training steps: what still holds then was never a claim about learning."""
+"""Run a lesson with zero training steps: what still holds then was never a claim about learning.
+
+Only what the claims about learning need is run: the lesson's own proof has run the rest.
+"""
 
 from __future__ import annotations
 
 import ast
 import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from metalearn_course._common import notebooks
-from metalearn_course._common.notebooks import Notebook, source, tags
+from metalearn_course._common.notebooks import Cell, Notebook, source, tags
 from metalearn_course.authoring.running import under_nbclient
+from metalearn_course.authoring.slicing import needed
 
 TRAINING = "training"
 
@@ -27,25 +31,57 @@ class Ablation(NamedTuple):
 
 
 def ablate(path: Path) -> Ablation:
-    """Run the lesson at `path` with every training at zero steps."""
-    run = under_nbclient(path, untrained(notebooks.read(path)), METALEARN_ABLATE="1")
+    """Run what the learned claims of the lesson at `path` need, with every training at zero steps."""
+    notebook = notebooks.read(path)
+    run = under_nbclient(path, untrained(claims_alone(notebook)), METALEARN_ABLATE="1")
     learned = [line for line in run.claims if line["learned"]]
     held = [line["claim"] for line in learned if line["holds"]]
     reached = {line["claim"] for line in run.claims}
-    missed = [name for name in claims_in(notebooks.read(path)) if name not in reached]
+    missed = [name for name in claims_in(notebook) if name not in reached]
     return Ablation([line["claim"] for line in learned if not line["holds"]], held, missed, run.errors)
 
 
 def claims_in(notebook: Notebook) -> list[str]:
-    """The names of the claims that stand at the top level of a notebook's cells, under no `if`."""
+    """The names of the claims about learning that stand at the top level of a notebook's cells, under no `if`."""
     names: list[str] = []
     for cell in notebook["cells"]:
-        tree = notebooks.parse(cell) if cell["cell_type"] == "code" else None
+        tree = _tree(cell)
         for statement in tree.body if tree is not None else []:
-            call = statement.value if isinstance(statement, ast.Expr) else None
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "claim":
+            if isinstance(statement, ast.Expr) and _claims(statement):
+                call = cast(ast.Call, statement.value)
                 names += [str(arg.value) for arg in call.args[:1] if isinstance(arg, ast.Constant)]
     return names
+
+
+def claims_alone(notebook: Notebook) -> Notebook:
+    """The notebook with only those statements that its claims about learning need; a cell without any is left out.
+
+    A cell that is not plain Python stays as it is.
+    """
+    new = copy.deepcopy(notebook)
+    cells = [(cell, tree) for cell in new["cells"] if (tree := _tree(cell)) is not None]
+    kept = needed([tree for _, tree in cells], _claims, [TRAINING in tags(cell) for cell, _ in cells])
+    for (cell, _), statements in zip(cells, kept, strict=True):
+        cell["source"] = ast.unparse(ast.Module(statements, []))
+    new["cells"] = [cell for cell in new["cells"] if cell["cell_type"] == "code" and source(cell).strip()]
+    return new
+
+
+def _tree(cell: Cell) -> ast.Module | None:
+    return notebooks.parse(cell) if cell["cell_type"] == "code" else None
+
+
+def _claims(statement: ast.stmt) -> bool:
+    """Whether a claim about learning is made in a statement, but not only in a function that it defines."""
+    calls = (node for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return not isinstance(statement, (ast.FunctionDef, ast.ClassDef)) and any(
+        isinstance(call.func, ast.Name)
+        and call.func.id == "claim"
+        and not any(
+            k.arg == "learned" and isinstance(k.value, ast.Constant) and not k.value.value for k in call.keywords
+        )
+        for call in calls
+    )
 
 
 def untrained(notebook: Notebook) -> Notebook:
