@@ -29,12 +29,12 @@ def as_drawn(images: Any, ink: bool = True) -> np.ndarray:
         ValueError: for images of another shape.
     """
     array = np.asarray(images)
-    color = array.ndim == 4 and array.shape[1] == 3
+    shape, color = array.shape, array.ndim == 4 and array.shape[1] == 3
     if array.ndim == 4:
         array = array[:, 0] if array.shape[1] == 1 else np.moveaxis(array, 1, -1)
     if array.ndim != 3 + color or 0 in array.shape:
         raise ValueError(
-            f"images have shape {np.shape(images)}; expected (n, height, width), (n, 1, height, width) or, in color, "
+            f"images have shape {shape}; expected (n, height, width), (n, 1, height, width) or, in color, "
             f"(n, 3, height, width)."
         )
     full = 255.0 if array.dtype == np.uint8 else max(1.0, float(array.max()))
