@@ -143,7 +143,7 @@ class Surroundings:
 
 @contextmanager
 def _no_way_out() -> Iterator[None]:
-    """Inside, what ends Python at once, or the kernel behind a notebook, raises SystemExit; in a child it still ends."""
+    """Inside, what ends Python or the kernel of a notebook at once raises SystemExit; a child process still ends."""
     ends: list[tuple[Any, str]] = [(os, "_exit"), (os, "abort")]
     if (autocall := sys.modules.get("IPython.core.autocall")) is not None:  # `exit` and `quit` of a notebook
         ends += [(autocall.ExitAutocall, "__call__"), (autocall.ZMQExitAutocall, "__call__")]

@@ -77,7 +77,7 @@ def test_ending_python_ends_the_answer_only(end):
 
 
 @pytest.mark.parametrize("kind", [ExitAutocall, ZMQExitAutocall])
-@pytest.mark.parametrize("end", [lambda: os._exit(3), os.abort, None])
+@pytest.mark.parametrize("end", [lambda: os._exit(3), lambda: os.abort(), None])
 def test_leaving_at_once_and_a_notebooks_exit_end_the_answer_only(kind, end):
     """`None` is IPython's `exit`: it ends the answer, and the shell is not asked to end."""
     asked = []
