@@ -83,7 +83,7 @@ def meta_train(
     settings |= {"estimator": described(estimator)}
     settings |= ({"anneal over steps": steps} if anneal else {}) | ({} if clip is None else {"clip": clip})
     adam, generator = torch.optim.Adam(phi.values(), lr=lr), torch.Generator().manual_seed(seed)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = None if checkpoint is None else Path(checkpoint).expanduser()
     numbers = {} if path is None else numbers_of(meta_learner, tasks)
     run = Run(meta_learner, estimator, phi, adam, generator, settings, numbers)
     modes = {module: module.training for module in meta_learner.modules()}
