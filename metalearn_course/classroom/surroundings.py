@@ -121,7 +121,8 @@ class Surroundings:
         screens = Screen(sys.stdout, self.room), Screen(sys.stderr, self.room)
         sys.stdout, sys.stderr = screens
         try:
-            yield
+            with _no_way_out():
+                yield
         finally:
             self._put_names_back()
             self.room = min(screen.room for screen in screens)
@@ -138,6 +139,31 @@ class Surroundings:
             if isinstance(space, type):
                 for name in now.keys() - before.keys():
                     delattr(space, name)
+
+
+@contextmanager
+def _no_way_out() -> Iterator[None]:
+    """Inside, what ends Python or the kernel of a notebook at once raises SystemExit; a child process still ends."""
+    ends: list[tuple[Any, str]] = [(os, "_exit"), (os, "abort")]
+    if (autocall := sys.modules.get("IPython.core.autocall")) is not None:  # `exit` and `quit` of a notebook
+        ends += [(autocall.ExitAutocall, "__call__"), (autocall.ZMQExitAutocall, "__call__")]
+    process, real = os.getpid(), [vars(owner)[name] for owner, name in ends]
+
+    def instead_of(end: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(*arguments: Any, **options: Any) -> Any:
+            if os.getpid() != process:
+                return end(*arguments, **options)
+            raise SystemExit(0)
+
+        return refuse
+
+    for (owner, name), end in zip(ends, real, strict=True):
+        setattr(owner, name, instead_of(end))
+    try:
+        yield
+    finally:
+        for (owner, name), end in zip(ends, real, strict=True):
+            setattr(owner, name, end)
 
 
 def _noted() -> list[Any]:

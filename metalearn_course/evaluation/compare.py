@@ -48,11 +48,13 @@ def compare(
     metric: Callable[[Tensor, Tensor], Tensor] = accuracy,
     episodes: int = 600,
     seed: int = 1,
+    progress: bool = False,
 ) -> list[Row]:
     """Evaluate every meta-learner on the same tasks.
 
     Differences are taken within episodes. Similar methods find the same episodes hard, so their difference is known
-    more exactly than from episodes of their own.
+    more exactly than from episodes of their own. So an interrupt ends the comparison: fewer episodes of one method
+    cannot stand beside all of another.
 
     Args:
         meta_learners: by name.
@@ -62,12 +64,14 @@ def compare(
         metric: (predictions, y) of one task -> scalar, such as `mse` in regression.
         episodes: how many tasks, 2 or more.
         seed: of the tasks, and of whatever else is drawn.
+        progress: whether to show a bar for each method.
 
     Returns:
         A `Row` for each, in their order.
 
     Raises:
         ValueError: without a meta-learner, for a reference of no known name, and for numbers out of range.
+        KeyboardInterrupt: at an interrupt.
     """
     seed = whole("seed", seed, -(2**63))
     if not meta_learners:
@@ -75,9 +79,14 @@ def compare(
     against = list(meta_learners)[-1] if against is None else against
     if against not in meta_learners:
         raise ValueError(f"against={against!r} is none of the methods: {', '.join(map(repr, meta_learners))}.")
-    results = {
-        name: evaluate(m, tasks, metric=metric, episodes=episodes, seed=seed) for name, m in meta_learners.items()
-    }
+
+    def result(name: str, of: TaskDistribution) -> Evaluation:
+        measured = evaluate(meta_learners[name], of, metric=metric, episodes=episodes, seed=seed, progress=progress)
+        if len(measured.per_task) < episodes:
+            raise KeyboardInterrupt(f"compare was stopped at {name!r}; evaluate gives what a single method has so far.")
+        return measured
+
+    results = {name: result(name, tasks) for name in meta_learners}
     return [
         Row(
             name=name,
@@ -86,9 +95,7 @@ def compare(
             parameters=sum(p.numel() for p in meta_learner.parameters()),
             seconds=meta_learner.trained_seconds,
             milliseconds=_milliseconds(meta_learner, tasks, seed),
-            symbols=None
-            if symbols is None
-            else evaluate(meta_learner, symbols, metric=metric, episodes=episodes, seed=seed),
+            symbols=None if symbols is None else result(name, symbols),
         )
         for name, meta_learner in meta_learners.items()
     ]

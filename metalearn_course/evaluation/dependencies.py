@@ -10,6 +10,7 @@ from torch import Tensor
 from ..meta_learners.base import MetaLearner
 from ..tasks.check import check_distribution, draw
 from ..tasks.task import Examples, Task, TaskDistribution
+from .memory import few_queries
 from .predictions import in_mode, predictions
 
 
@@ -35,6 +36,8 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
     labels of support sets: other numbers in regression; for classes, each label one further, and in reverse order. And
     because a change can be too small to see, its gradient with respect to them is looked at as well.
 
+    Where the inputs are large, tasks have ten queries here: a gradient needs many times their memory.
+
     Args:
         meta_learner: whose answer it is.
         tasks: where two stacks of two tasks are drawn from.
@@ -50,7 +53,7 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
 def _measured(meta_learner: MetaLearner, tasks: TaskDistribution, train_mode: bool) -> Dependencies:
     generator = torch.Generator().manual_seed(0)
     check_distribution(tasks)
-    batch, other = draw(tasks, 2, generator), draw(tasks, 2, generator)
+    batch, other = (few_queries(draw(tasks, 2, generator)) for _ in range(2))
     kinds = ("own_support", "other_queries", "other_tasks")
 
     def answer(support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from ..tasks.task import Examples, Task
 
 _LIMIT = 2**30  # bytes, for what is computed on the way
 _SURE = 4 * 2**20  # bytes of inputs: below, the widest network of this course stays within the limit
+_FEW = 10  # queries, among which one depends on the others or does not
 
 
 class Peak(TorchDispatchMode):
@@ -46,12 +47,22 @@ def at_once(run: Callable[[Task], Any], batch: Task) -> int:
         batch: a stack.
     """
     count = len(batch.classes)
-    inputs = sum(e.x.numel() * e.x.element_size() for e in (batch.support, batch.query))
-    if count == 1 or inputs <= _SURE:
+    if count == 1 or _bytes(batch) <= _SURE:
         return count
     with torch.random.fork_rng(devices=[]), Peak() as peak:
         run(next(parts(batch, 1)))
     return max(1, min(count, _LIMIT // max(1, peak.most)))
+
+
+def few_queries(batch: Task) -> Task:
+    """The same stack; where its inputs are large, with no more than ten queries a task."""
+    if _bytes(batch) <= _SURE:
+        return batch
+    return batch._replace(query=Examples(batch.query.x[:, :_FEW], batch.query.y[:, :_FEW]))
+
+
+def _bytes(batch: Task) -> int:
+    return sum(e.x.numel() * e.x.element_size() for e in (batch.support, batch.query))
 
 
 def parts(batch: Task, size: int) -> Iterator[Task]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from ..tasks.task import Task, one_task
-from .images import as_ink, paint, short_name
+from .images import as_drawn, paint, short_name
 from .palette import INK, LIT, QUERY_TEXT, QUIET, RED, SUPPORT, label_colors
 from .picture import WIDTH, Picture, blank_axes, house_style, new_figure
 
@@ -17,12 +17,17 @@ _PARTS = {"L": "the sampled labels", "S": "the support set", "B": "the query set
 
 @house_style()
 def episode_card(
-    task: Task, index: int | None = None, names: Sequence[str] | None = None, highlight: str | None = None
+    task: Task,
+    index: int | None = None,
+    names: Sequence[str] | None = None,
+    highlight: str | None = None,
+    ink: bool = True,
 ) -> Picture:
     """One episode with images; `index` picks it from a stack.
 
     names: what each global class is called (`characters.names`). highlight: "L", "S" or "B", the part of the card
-    that this term of formula 3 speaks of.
+    that this term of formula 3 speaks of. ink: whether large numbers of gray images are drawn dark; color stays
+    as it is.
     """
     if highlight not in (None, *_PARTS):
         raise ValueError(f"highlight={highlight!r} is no part of an episode; expected 'L', 'S', 'B' or None.")
@@ -32,7 +37,7 @@ def episode_card(
             f"classes have shape {tuple(task.classes.shape)}; expected one episode. Give index= for a stack."
         )
     ways = len(task.classes)
-    support, query = as_ink(task.support.x), as_ink(task.query.x)
+    support, query = as_drawn(task.support.x, ink), as_drawn(task.query.x, ink)
     rows = [[i for i, y in enumerate(task.support.y.tolist()) if y == label] for label in range(ways)]
     called = [class_name(c, names) for c in task.classes.tolist()]
     shots = max(map(len, rows))

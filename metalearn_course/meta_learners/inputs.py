@@ -26,18 +26,25 @@ class Look(NamedTuple):
         low, high = x.detach().aminmax()
         return cls(low.item(), high.item(), x.detach().mean().item())
 
-    def unlike(self, trained: Look) -> str:
-        """In what these images differ from those of training so that answers suffer; empty where they do not."""
-        span = trained.high - trained.low or 1.0
-        reach = f"these images reach from {self.low:.3g} to {self.high:.3g}; it is for {trained.low:.3g} to "
+    def unlike(self, trained: Look, support: bool = False) -> str:
+        """In what these images differ from those of training so that answers suffer; empty where they do not.
+
+        Args:
+            trained: those of training.
+            support: whether these are queries, and `trained` the support set that they are compared with.
+        """
+        span, where = trained.high - trained.low or 1.0, "the support set" if support else "it is"
+        reach = f"these {'queries' if support else 'images'} reach from {self.low:.3g} to {self.high:.3g}; {where} "
+        reach += f"{'reaches from ' if support else 'for '}{trained.low:.3g} to {trained.high:.3g}, and other ones cost"
         if self.high - self.low > 2 * span or self.low < trained.low - span or self.high > trained.high + span:
-            return f"{reach}{trained.high:.3g}, and other ones cost accuracy. Bring them there, as by x / 255."
+            return f"{reach} accuracy. Bring them there, as by x / 255."
         if 0 < self.high - self.low < span / 20:
-            return f"{reach}{trained.high:.3g}, and other ones cost accuracy. Multiply them, or divide them only once."
+            return f"{reach} accuracy. Multiply them, or divide them only once."
         places = [(look.mean - trained.low) / span for look in (self, trained)]
         if min(places) < _DARK and max(places) > _BRIGHT:
+            kinds = ("queries", "the support set") if support else ("images", "those that it is for")
             return (
-                f"the mean of these images is {self.mean:.2g}; of those that it is for, {trained.mean:.2g}. Paper and "
+                f"the mean of these {kinds[0]} is {self.mean:.2g}; of {kinds[1]}, {trained.mean:.2g}. Paper and "
                 f"ink seem exchanged, which costs accuracy. Exchange them, as by {trained.high + trained.low:.3g} - x."
             )
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from .._common.trees import detached
 from ..tasks.task import as_tensor
-from .inputs import one_dtype
+from .inputs import Look, one_dtype
 
 if TYPE_CHECKING:
     from .base import MetaLearner
@@ -35,16 +36,23 @@ class Predictor:
     """A fitted meta-learner: `adapted` is what was learned; call it with raw inputs x (m, ...) for its predictions.
 
     It can be copied and pickled. The copy holds a meta-learner of its own and the numbers of `adapted`, without the way
-    they were computed: no gradient runs from the copy to phi.
+    they were computed: no gradient runs from the copy to phi. Of images whose range is not that of the support set, it
+    warns, once.
     """
 
     meta_learner: MetaLearner
     adapted: Any
     ways: int
+    shown: Look | None = None  # what the images of the support set are like
+    warned: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
         x, name = as_tensor(x), type(self.meta_learner).__name__
+        found = None if self.shown is None or self.warned else Look.at(x)
+        if self.shown is not None and found is not None and (unlike := found.unlike(self.shown, support=True)):
+            self.warned = True
+            warnings.warn(f"{name}: {unlike}", stacklevel=2)
         with in_eval_mode(self.meta_learner), one_dtype(name, self.meta_learner.parameters(), x):
             embedded = self.meta_learner.embed(x)
             with self.meta_learner.at_work(self.ways):

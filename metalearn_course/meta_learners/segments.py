@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, cast
@@ -9,10 +10,11 @@ from typing import NamedTuple, Protocol, cast
 import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
+from torch.utils._pytree import tree_map
 
-from .._common.trees import choose, detached
+from .._common.trees import choose, detached, stacked
 from ..tasks.check import check_tasks
-from ..tasks.task import Examples, Task
+from ..tasks.task import Examples, Task, one_task
 from ..update_rules import Params, StopIfDiverged, UpdateRule, training_steps
 from ..update_rules.stop_if_diverged import Watched, usable
 from .base import Outcomes
@@ -34,6 +36,7 @@ class Trains(Protocol):
     first_order: bool
     meta_loss: str
     scaling: float
+    one_by_one: bool
 
     def start(self) -> Params:
         """The weights before the first update."""
@@ -122,6 +125,9 @@ def segment(method: Trains, runs: Run, tasks: Task, first: int, steps: int) -> t
         def one(run: Run, task: Task) -> tuple[Tensor, Run]:
             return continue_one(method, run, task, first, steps, sheltered)
 
+        if method.one_by_one:
+            each = [(tree_map(operator.itemgetter(i), runs), one_task(tasks, i)) for i in range(len(tasks.classes))]
+            return cast(tuple[Tensor, Run], stacked([one(run, task) for run, task in each]))
         return vmap(one, randomness="different")(runs, tasks)
 
     with method.at_work(tasks.classes.shape[-1]), no_batching_rule(cast(nn.Module, method), _LOOP):

@@ -17,6 +17,7 @@ from ..update_rules import Params, Trace, UpdateRule, check_rule, try_rule, unro
 from ..update_rules.stop_if_diverged import FAR
 from . import segments
 from .base import Loss, MetaLearner, Outcomes
+from .kernels import NORMS
 
 
 class TrainedBy(MetaLearner):
@@ -78,6 +79,8 @@ class TrainedBy(MetaLearner):
         self.meta_loss = meta_loss
         self.scaling = scaling
         self.fresh_start = fresh_start
+        # With constants for gradients there are no second derivatives, which are what is wrong of these under vmap.
+        self.one_by_one = not first_order and any(isinstance(module, NORMS) for module in learner.modules())
 
     @property
     def exact_gradient(self) -> bool:

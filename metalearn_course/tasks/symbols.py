@@ -28,8 +28,10 @@ def my_symbols(home: str | Path | None = None) -> Characters:
         `Characters` whose `source` is "my symbols" or "shipped symbols".
 
     Raises:
-        ValueError: if the learner's file is damaged.
+        ValueError: if the learner's file is damaged, and for a `home` that is no folder.
     """
+    if home is not None and not Path(home).is_dir():
+        raise ValueError(f"home={str(home)!r} is no folder. Give the one that symbols were drawn in, or leave it out.")
     path = symbols_path(home)
     source = "my symbols" if path.exists() else "shipped symbols"
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from .._common.arguments import number, whole
+from .._common.interrupts import deferred_interrupt, progress_bar
 from .._common.seeds import FRESH, stream
 from ..estimators import Backpropagation, Estimator
 from ..meta_learners.base import MetaLearner
@@ -20,7 +21,6 @@ from .checkpoint import Run, described, read, state_of
 from .diagnosis import check_parts, closing_line, divergence_line, refuse_nonfinite
 from .fingerprint import numbers_of
 from .history import History
-from .interrupts import deferred_interrupt, progress_bar
 
 _SAVE_EVERY = 500
 
@@ -83,7 +83,7 @@ def meta_train(
     settings |= {"estimator": described(estimator)}
     settings |= ({"anneal over steps": steps} if anneal else {}) | ({} if clip is None else {"clip": clip})
     adam, generator = torch.optim.Adam(phi.values(), lr=lr), torch.Generator().manual_seed(seed)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = None if checkpoint is None else Path(checkpoint).expanduser()
     numbers = {} if path is None else numbers_of(meta_learner, tasks)
     run = Run(meta_learner, estimator, phi, adam, generator, settings, numbers)
     modes = {module: module.training for module in meta_learner.modules()}
@@ -95,7 +95,7 @@ def meta_train(
         if run.step in snapshots:
             run.snapshot()
         try:
-            for _ in progress_bar(range(first, steps), name, progress):
+            for _ in progress_bar([1] * (steps - first), name, progress, steps - first):
                 if anneal:
                     adam.param_groups[0]["lr"] = lr * (1 - run.step / steps)
                 batch = _step(run, tasks, meta_batch, clip)

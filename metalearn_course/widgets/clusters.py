@@ -33,8 +33,8 @@ class Clusters(Labeled):
             raise ValueError("There are no snapshots to show; train with meta_train(..., snapshots=[0, 10, 100]).")
         frames = cluster_frames(meta_learner, snapshots, task)
         images = {
-            "support": [data_uri(image[0]) for image in task.support.x],
-            "query": [data_uri(image[0]) for image in task.query.x],
+            "support": [data_uri(image) for image in task.support.x],
+            "query": [data_uri(image) for image in task.query.x],
         }
         for frame in frames:
             frame["told"] = told(frame)

@@ -23,7 +23,8 @@ class EpisodeCard(Labeled):
     """An episode with the support set left of a bar and the query set right of it; "draw again" draws another.
 
     One support image is followed: it is part of every episode shown, each time under another label. Beneath, formula
-    3: each of its red terms lights the part of the card that it speaks of. `characters` give the classes' names.
+    3: each of its red terms lights the part of the card that it speaks of. `characters` give the classes' names. Gray
+    images of `Characters` are ink, drawn dark; all others are drawn as they are.
     """
 
     _esm = script("episode.js")
@@ -33,7 +34,8 @@ class EpisodeCard(Labeled):
     def __init__(self, distribution: Episodes, seed: int = 0, characters: Characters | None = None) -> None:
         self._distribution = distribution
         self._generator = torch.Generator().manual_seed(seed)
-        self._names = (characters or distribution.characters).names
+        data = characters or distribution.characters
+        self._names, self._ink = data.names, isinstance(data, Characters)
         self._labels: list[int] = []
         task = one_task(distribution.sample(1, self._generator), 0)
         self._image, self._class = task.support.x[0], int(task.classes[task.support.y[0]])
@@ -43,7 +45,7 @@ class EpisodeCard(Labeled):
 
     def picture(self) -> Picture:
         """The episode that the card shows."""
-        return episode_card(self._task, names=self._names)
+        return episode_card(self._task, names=self._names, ink=self._ink)
 
     def draw_again(self) -> None:
         """Another episode of those that hold the followed image's class, under another label than last time."""
@@ -63,7 +65,7 @@ class EpisodeCard(Labeled):
     def _show(self, task: Task) -> None:
         self._task = task
         self._labels.append(task.classes.tolist().index(self._class))
-        self.card = card_of(task, self._image, self._names) | {"labels": self._labels[-8:]}
+        self.card = card_of(task, self._image, self._names, self._ink) | {"labels": self._labels[-8:]}
 
     def _asked(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         if content["type"] == "draw again":
@@ -81,7 +83,7 @@ def with_image(task: Task, image: Tensor, class_id: int) -> Task:
     return Task(task.support._replace(x=support), task.query._replace(x=query), task.classes)
 
 
-def card_of(task: Task, followed: Tensor, names: Sequence[str]) -> dict[str, Any]:
+def card_of(task: Task, followed: Tensor, names: Sequence[str], ink: bool = True) -> dict[str, Any]:
     """What the browser draws: a row of support images a label, the queries in their order, and who is followed."""
     called = [class_name(c, names) for c in task.classes.tolist()]
     support = list(zip(task.support.x, task.support.y.tolist(), strict=True))
@@ -90,7 +92,7 @@ def card_of(task: Task, followed: Tensor, names: Sequence[str]) -> dict[str, Any
             {
                 "name": name,
                 "images": [
-                    {"src": data_uri(x[0]), "followed": bool(_same(x[None], followed))}
+                    {"src": data_uri(x, ink), "followed": bool(_same(x[None], followed))}
                     for x, y in support
                     if y == label
                 ],
@@ -98,7 +100,7 @@ def card_of(task: Task, followed: Tensor, names: Sequence[str]) -> dict[str, Any
             for label, name in enumerate(called)
         ],
         "queries": [
-            {"src": data_uri(x[0]), "label": y} for x, y in zip(task.query.x, task.query.y.tolist(), strict=True)
+            {"src": data_uri(x, ink), "label": y} for x, y in zip(task.query.x, task.query.y.tolist(), strict=True)
         ],
     }
 

@@ -31,7 +31,7 @@ class Memory(Labeled):
         seen_before = [t for t, seen in enumerate(frames["seen"]) if seen]
         super().__init__(
             frames=frames,
-            images=[data_uri(image[0]) for image in self._images],
+            images=[data_uri(image) for image in self._images],
             at=seen_before[0] if seen_before else 0,
         )
 

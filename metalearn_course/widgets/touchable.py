@@ -64,11 +64,19 @@ class Labeled(Touchable):
     palette = traitlets.Dict(palette.sent()).tag(sync=True)
 
 
-def data_uri(image: Any) -> str:
-    """An image (28, 28) with ink 255 or 1 as a small PNG for the browser, dark ink on white."""
+def data_uri(image: Any, ink: bool = True) -> str:
+    """An image as a small PNG for the browser.
+
+    Args:
+        image: (h, w), (1, h, w) or, in color, (3, h, w), of 0-255 (uint8) or 0-1.
+        ink: whether large numbers of gray images are ink, drawn dark. Colors are drawn as they are.
+    """
     array = np.asarray(image)
-    ink = array if array.dtype == np.uint8 else np.round(255 * array).astype(np.uint8)
-    return png_uri(255 - ink)
+    pixels = array if array.dtype == np.uint8 else np.round(255 * array).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[0] == 3:
+        return png_uri(np.ascontiguousarray(np.moveaxis(pixels, 0, -1)))
+    pixels = pixels.reshape(pixels.shape[-2:])
+    return png_uri(255 - pixels if ink else pixels)
 
 
 def png_uri(pixels: np.ndarray) -> str:

@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from IPython.core.autocall import ExitAutocall, ZMQExitAutocall
 from torch import tensor
 from torch.func import grad
 
@@ -72,6 +74,29 @@ def leave(code):
 def test_ending_python_ends_the_answer_only(end):
     mistake = mistake_of(end)
     assert mistake.name == "raised" and "ends Python" in mistake.message
+
+
+@pytest.mark.parametrize("kind", [ExitAutocall, ZMQExitAutocall])
+@pytest.mark.parametrize("end", [lambda: os._exit(3), lambda: os.abort(), None])
+def test_leaving_at_once_and_a_notebooks_exit_end_the_answer_only(kind, end):
+    """`None` is IPython's `exit`: it ends the answer, and the shell is not asked to end."""
+    asked = []
+    shell = SimpleNamespace(ask_exit=lambda: asked.append("exit"), keepkernel_on_exit=None)
+    before = os._exit, os.abort, ExitAutocall.__call__, ZMQExitAutocall.__call__
+    mistake = mistake_of(end or kind(shell))
+    assert mistake.name == "raised" and "ends Python" in mistake.message and not asked
+    assert (os._exit, os.abort, ExitAutocall.__call__, ZMQExitAutocall.__call__) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on Windows")
+def test_a_child_of_an_answer_still_ends():
+    def forks():
+        child = os.fork()
+        if child == 0:
+            os._exit(7)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert Answer(forks)() == 7
 
 
 class Mute(Exception):

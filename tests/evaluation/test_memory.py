@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
-from metalearn_course import MAML, NearestNeighbor, Prototypical, evaluate, mlp
+from metalearn_course import MAML, NearestNeighbor, Prototypical, dependencies, evaluate, mlp
 from metalearn_course.evaluation import memory, predictions
 from metalearn_course.evaluation.memory import Peak, at_once, parts
 from metalearn_course.tasks import PointClouds, one_task
@@ -89,3 +92,49 @@ def test_looking_at_memory_draws_no_random_numbers(monkeypatch):
         monkeypatch.setattr(memory, "_SURE", sure)
         looked_at.append(evaluate(method, PointClouds(), episodes=30).per_task)
     assert torch.equal(*looked_at)
+
+
+LARGE = """
+import resource, torch
+from metalearn_course import Examples, Prototypical, Task, conv4, evaluate
+torch.set_num_threads(1)
+
+class FortyWays:
+    protocol = "40-way 5-shot noise, 15 queries"
+    def sample(self, tasks, generator):
+        def images(each):
+            x = torch.rand(tasks, 40 * each, 1, 28, 28, generator=generator)
+            return Examples(x, torch.arange(40).repeat_interleave(each).repeat(tasks, 1))
+        return Task(images(5), images(15), torch.arange(40).repeat(tasks, 1))
+
+result = evaluate(Prototypical(conv4(64)), FortyWays(), episodes=4)
+assert result.per_task.shape == (4,) and str(result.dependencies) == "depends on its own support set only"
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.takes(25)
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is in kilobytes on Linux")
+def test_forty_ways_take_less_than_one_and_a_half_gigabytes():
+    """The whole process, as the system counts it; 8.2 GB once, for 25 tasks at once, and 1.7 with all queries below."""
+    child = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+    assert int(child.stdout.split()[-1]) * 1024 < 1.5e9
+
+
+def test_dependencies_are_measured_among_fewer_queries_only_where_inputs_are_large(monkeypatch):
+    """Ten queries tell as much: a method whose answers are centred on the query set leaks in both."""
+
+    class Centred(Prototypical):
+        seen = ()
+
+        def predict(self, adapted, x):
+            self.seen = (*self.seen, len(x))
+            return super().predict(adapted, x - x.mean(0))
+
+    many = PointClouds(queries=20)
+    for sure, queries in ((memory._SURE, 60), (0, 10)):
+        monkeypatch.setattr(memory, "_SURE", sure)
+        method = Centred(nn.Identity())
+        assert str(dependencies(method, many)) == "transductive: depends on the other queries"
+        assert set(method.seen) == {queries}
+        assert str(dependencies(Prototypical(nn.Identity()), many)) == "depends on its own support set only"

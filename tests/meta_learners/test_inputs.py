@@ -241,3 +241,48 @@ def test_color_is_not_told_to_resize(shape, advice):
 def test_a_regression_in_double_precision_is_named_too():
     method = MAML(mlp(1, 8, 1), loss=F.mse_loss)
     one_line(lambda: meta_train(method, Doubled(Sinusoids()), 1, progress=False), TypeError, "^x is torch.float64; ")
+
+
+QUERIES = [
+    (1.0, lambda x: x, None),
+    (1.0, lambda x: 0.9 * x, None),
+    (1.0, lambda x: x[:1] * 0, None),  # a blank sheet
+    (
+        1.0,
+        lambda x: 255 * x,
+        "these queries reach from 0 to 255; the support set reaches from 0 to 1, and .* x / 255[.]",
+    ),
+    (
+        255.0,
+        lambda x: x / 255,
+        "these queries reach from 0 to 1; the support set reaches from 0 to 255, .* Multiply them",
+    ),
+    (
+        1.0,
+        lambda x: 1 - x,
+        r"the mean of these queries is 0[.]\d+; of the support set, 0[.]\d+[.] Paper and ink .* 1 - x[.]",
+    ),
+    (255.0, lambda x: 255 - x, "Paper and ink seem exchanged, which costs accuracy[.] Exchange them, as by 255 - x[.]"),
+]
+
+
+@pytest.mark.parametrize(("times", "change", "says"), QUERIES)
+@pytest.mark.parametrize("make", [convolutional, NearestNeighbor])
+def test_queries_unlike_the_support_set_are_said_once_and_answered(make, times, change, says):
+    task = episodes(strokes()).sample(1, torch.Generator().manual_seed(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of support sets of 0 to 255, which is another line
+        predictor = make().fit(scaled(times))
+    queries = change(times * task.query.x[0])
+    said = warned(lambda: predictor(queries))
+    assert (
+        said == [] if says is None else len(said) == 1 and re.search(f"^{make().__class__.__name__}: .*{says}", said[0])
+    )
+    assert warned(lambda: predictor(queries)) == [] and len(predictor(queries)) == len(queries)
+    again = make().fit(scaled(1.0))
+    assert warned(lambda: again(255 * task.query.x[0]))  # once for each support set
+
+
+def test_queries_that_are_no_images_have_no_range():
+    predictor = Prototypical(mlp(4, 3)).fit(one().support)
+    assert predictor.shown is None and warned(lambda: predictor(1000 * torch.randn(3, 4))) == []

@@ -13,11 +13,14 @@ from metalearn_course import (
     ANIL,
     MAML,
     SNAIL,
+    Backpropagation,
+    CoordinateRates,
     Examples,
     LearnedRate,
     Prototypical,
     Task,
     TrainedBy,
+    Truncated,
     compare,
     conv4,
     conv_strided,
@@ -54,10 +57,17 @@ CORES = {
         lambda: nn.BatchNorm1d(8, track_running_stats=False),
         lambda core, h: core(h.transpose(1, 2)).transpose(1, 2).tanh(),
     ),
+    "instance norm": (
+        lambda: nn.InstanceNorm1d(8, affine=True),
+        lambda core, h: core(h.transpose(1, 2)).transpose(1, 2).tanh(),
+    ),
     "GRU": (lambda: nn.GRU(8, 8, batch_first=True), lambda core, h: core(h)[0]),
     "LSTM": (lambda: nn.LSTM(8, 8, batch_first=True), lambda core, h: core(h)[0]),
     "LSTMCell": (lambda: nn.LSTMCell(8, 8), lambda core, h: core(h[:, 0])[0][:, None]),
 }
+
+
+EXACT = {"first_order": False, "fresh_start": False}
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -79,6 +89,63 @@ def test_maml_of_what_torch_fuses_has_the_gradient_of_finite_differences_and_tra
     method = method.float()
     assert torch.tensor(meta_train(method, PointClouds(), 2, meta_batch=2, progress=False).losses).isfinite().all()
     assert 0 <= evaluate(method, PointClouds(), episodes=3).mean <= 1
+
+
+def slope_of(trainer, stack, phi, directions, estimate):
+    """The slope of the mean objective along directions: by an estimator's gradient, and by central differences."""
+    grads, _, _ = estimate.step(trainer, phi, stack, ())
+    slope = sum((grads[k] * directions[k]).sum() for k in phi)
+    sides = []
+    for side in (1e-6, -2e-6):
+        with torch.no_grad():
+            for k, p in phi.items():
+                p.add_(side * directions[k])
+            sides.append(trainer(stack).mean().item())
+    return slope.item(), (sides[0] - sides[1]) / 2e-6
+
+
+@pytest.mark.parametrize("estimate", [Backpropagation(), Truncated(3)])
+@pytest.mark.parametrize("core", ["layer norm", "batch norm", "instance norm"])
+def test_the_gradient_to_a_rule_of_learners_with_norms_is_that_of_finite_differences(core, estimate):
+    torch.manual_seed(0)
+    make, read = CORES[core]
+    learner = Sequences(make(), read).double()
+    trainer = TrainedBy(learner, CoordinateRates(dict(learner.named_parameters()), 0.4), 3, **EXACT).double()
+    phi = dict(trainer.named_parameters())
+    phi = {name: p for name, p in phi.items() if p.requires_grad}
+    directions = {name: torch.randn_like(p) for name, p in phi.items()}
+    by_gradient, by_difference = slope_of(trainer, clusters64(3), phi, directions, estimate)
+    assert trainer.one_by_one and by_gradient == pytest.approx(by_difference, rel=1e-5)
+
+
+@pytest.mark.parametrize("core", ["layer norm", "batch norm"])
+def test_with_constants_for_gradients_norms_are_right_under_vmap(core):
+    """The same gradients as in a loop, so that nothing is lost by going fast."""
+    torch.manual_seed(0)
+    make, read = CORES[core]
+    learner = Sequences(make(), read).double()
+    trainer = TrainedBy(learner, LearnedRate(0.4), 3, fresh_start=False).double()
+    assert not trainer.one_by_one
+    phi = {name: p for name, p in trainer.named_parameters() if p.requires_grad}
+    found = []
+    for trainer.one_by_one in (False, True):
+        grads, losses, _ = Backpropagation().step(trainer, phi, clusters64(3), ())
+        found.append((grads, losses))
+    torch.testing.assert_close(*found, rtol=1e-10, atol=1e-12)
+
+
+def test_trainings_one_by_one_end_as_under_vmap():
+    """Of a learner that torch differentiates rightly in both: losses, where one diverged, and the gradient."""
+    torch.manual_seed(0)
+    trainer = TrainedBy(mlp(4, 6, 3).double(), LearnedRate(0.4), 4, first_order=False, fresh_start=False).double()
+    phi, stack = {name: p for name, p in trainer.named_parameters() if p.requires_grad}, clusters64(3)
+    stack.support.x[1] *= 1e9  # the second training diverges
+    found = []
+    for trainer.one_by_one in (False, True):
+        grads, losses, s = Backpropagation().step(trainer, phi, stack, ())
+        found.append((grads, losses, s.stopped, trainer.outcomes(stack)))
+    assert found[0][2] == 1
+    torch.testing.assert_close(*found, rtol=1e-10, atol=1e-12)
 
 
 def test_the_switches_for_fused_kernels_are_put_back():

@@ -82,3 +82,8 @@ def test_strokes_stand_where_they_were_drawn_and_dots_show():
     assert strokes_to_image([[(-3.0, 0.5), (4.0, 0.5)]])[:, 0].max() > 200
     turned = strokes_to_image([[(0.1, 0.5), (0.9, 0.5)]])
     assert (turned[12:16].max(0) > 0).sum() > 20
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_replaced_by_shipped_symbols(tmp_path):
+    with pytest.raises(ValueError, match=r"^home='.*nothing' is no folder\. Give the one that symbols were drawn in"):
+        my_symbols(tmp_path / "nothing")

@@ -559,3 +559,14 @@ def test_ablation_keeps_the_snapshot_of_the_start_alone(snapshots, kept, monkeyp
     history = meta_train(meta_learner, 1_000, snapshots=snapshots)
     assert [*history.snapshots] == kept and history.losses == []
     assert all(equal_states(state, maml().state_dict()) for state in history.snapshots.values())
+
+
+def test_a_checkpoint_in_the_home_folder_is_there(tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(here)
+    train(maml(), Sinusoids(), 1, checkpoint="~/run.pt", progress=False)
+    assert (home / "run.pt").is_file() and not list(here.iterdir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,14 +31,24 @@ def deferred_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-def progress_bar(steps: range, name: str, progress: bool) -> Iterator[int]:
-    """The steps, under a progress bar that vanishes when it is done."""
+def progress_bar(parts: Iterable[int], name: str, progress: bool, total: int) -> Generator[int, None, None]:
+    """The same numbers, under a progress bar that vanishes when it is done or closed; each adds itself to the bar.
+
+    Args:
+        parts: how much is done in each turn.
+        name: what is written before the bar.
+        progress: whether there is a bar.
+        total: their sum.
+    """
     if not progress:
-        yield from steps
+        yield from parts
         return
     from tqdm import tqdm
 
-    yield from tqdm(steps, name, leave=False, file=sys.stdout, mininterval=0.5, dynamic_ncols=False, ncols=80)
+    with tqdm(None, name, total, leave=False, file=sys.stdout, mininterval=0.5, dynamic_ncols=False, ncols=80) as bar:
+        for part in parts:
+            yield part
+            bar.update(part)
 
 
 __all__ = ["deferred_interrupt", "progress_bar"]
