@@ -1,10 +1,11 @@
 """What a memory must see to come off ln 3: how many directions, which of them, and how large each of them is.
 
 The recipe of lesson 05, "Why it sits at ln N": 16 slots, 3 ways, 10 steps a sequence, 200 steps of meta-training. Only
-what the memory sees of an image changes. The prototypical network's 64 features are turned to directions: principal
-components (those of most variance first) or random ones. "whitened" gives every direction variance 1; "one scale"
-multiplies all of them by one number and leaves their proportions. `length` is the mean squared length of what is seen.
-Printed is the loss, mean over the last 20 steps; guessing costs ln 3 = 1.099.
+what the memory sees of an image changes. The mean over training images is subtracted from the prototypical network's 64
+features, and they are turned to directions: principal components (those of most variance first) or random ones.
+"whitened" gives every direction variance 1; "one scale" multiplies all of them by one number and leaves their
+proportions. "length" is the mean squared length of what is seen. "As they come" has its mean, too: of its mean squared
+length, 63 on Omniglot, the mean makes up 48. Printed is the loss, mean over the last 20 steps; guessing costs ln 3.
 
     python benchmarks/directions.py [--source omniglot] [--seeds 3] [--steps 200]
 """

@@ -122,14 +122,11 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def shared_embedding(characters: Characters, components: int = _SEEN) -> nn.Module:
-    """What the readers see: the prototypical network's embedding, as whitened principal components.
-
-    components: how many, those of most variance first; the shipped readers were trained on 16.
-    """
+def shared_embedding(characters: Characters) -> nn.Module:
+    """What the readers see: the prototypical network's embedding, as 16 whitened principal components."""
     encoder = pretrained("prototypical", characters).get_submodule("encoder")
     images = characters.images[characters.splits["train"], ::4].flatten(0, 1)
-    return whitened(encoder, as_input(images), components)
+    return whitened(encoder, as_input(images), _SEEN)
 
 
 def pretrained(name: str, characters: Characters, folder: Path = WEIGHTS) -> MetaLearner:

@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from metalearn_course import Characters, Episodes, characters, evaluate, pretrained
-from metalearn_course.tasks.characters import as_input
-from metalearn_course.trained.meta_learners import RECIPES, WEIGHTS, WEIGHTS_VERSION, save_weights, shared_embedding
+from metalearn_course.trained.meta_learners import RECIPES, WEIGHTS, WEIGHTS_VERSION, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +140,3 @@ def test_what_is_saved_comes_back(glyphs: Characters, tmp_path: Path) -> None:
     save_weights(tmp_path / "glyphs" / "siamese.npz", "siamese", method, {"seconds": 1})
     again = pretrained("siamese", glyphs, tmp_path)
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in method.state_dict().items())
-
-
-def test_the_shared_embedding_keeps_as_many_components_as_are_asked_for(glyphs: Characters) -> None:
-    images = as_input(glyphs.images[:20, 0])
-    few, many = shared_embedding(glyphs, 3)(images), shared_embedding(glyphs)(images)
-    assert few.shape == (20, 3) and many.shape == (20, 16)
-    assert torch.allclose(few, many[:, :3], atol=1e-4)
