@@ -296,8 +296,8 @@ def to_features(x: Tensor, features: int, embedding: nn.Module) -> Tensor:
 def whitened(encoder: nn.Module, images: Tensor, components: int = 16) -> nn.Module:
     """A frozen encoder whose features are turned to principal components of variance 1.
 
-    Features of a metric are spread unevenly: a few directions carry most of them. Networks that read them learn much
-    faster from few numbers of one size.
+    Their mean is subtracted. Without that, lesson 05's memory did not learn; few components and one variance for all
+    were not what it needed (`benchmarks/directions.py`).
 
     Args:
         encoder: a trained module, images (n, ...) -> (n, d); it is copied.

@@ -42,6 +42,8 @@ class MemoryAugmented(Reader):
     over cosines has no scale and is nearly uniform over many slots: the cosines are multiplied by `scale` here, the key
     strength of Graves et al. (2014, arXiv:1410.5401, equation 5).
 
+    The paper writes and then reads; here a step reads first, so that it never reads the key that it has just written.
+
     A sequence longer than the memory overwrites what was least recently used. Each episode starts with an empty memory.
 
     Args:

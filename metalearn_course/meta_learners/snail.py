@@ -19,7 +19,7 @@ from .reader import Reader
 
 
 class SNAIL(Reader):
-    """Causal attention between dilated causal convolutions over (x_t, y_{t-1}), reduced to one of each kind.
+    """Causal attention between dilated causal convolutions over (x_t, y_{t-1}), reduced to two of each.
 
     The paper (Mishra et al., 2018, arXiv:1707.03141, figures 1 and 2) gives each image its own label and the last one
     none, and interleaves many such blocks. Here the label comes one step late, as for the other readers, so that a
