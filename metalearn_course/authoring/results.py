@@ -11,7 +11,7 @@ import torch
 from metalearn_course._common.environment import repository
 
 
-def save(name: str, rows: dict[str, Any]) -> None:
+def save(name: str, rows: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Write `rows` beside the kind of machine that they were measured on."""
     folder = repository() / "benchmarks" / "results"
     folder.mkdir(exist_ok=True)

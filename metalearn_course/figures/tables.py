@@ -56,10 +56,37 @@ def dependency_table(rows: Mapping[str, Dependencies]) -> Table:
     return Table(header, [[name, *("yes" if felt else "no" for felt in found)] for name, found in rows.items()])
 
 
-def method_table(rows: Sequence[Row]) -> Table:
+def over_trainings(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Mean and range of one method's accuracy over several trainings, such as "0.954 (0.951 to 0.956)".
+
+    Args:
+        rows: a training each, as in `results("weights_omniglot")["rows"]`: its method's "name", its "mean" on the test
+            tasks, between 0 and 1, and its "seed".
+        name: of the method, as `pretrained` knows it.
+
+    Returns:
+        The text; the number and "(one training)" where there is no range.
+
+    Raises:
+        ValueError: if no row is of this method.
+    """
+    means = [row["mean"] for row in rows if row["name"] == name]
+    if not means:
+        known = ", ".join(sorted({row["name"] for row in rows}))
+        raise ValueError(f"No training of {name!r} among: {known or 'none'}.")
+    spread = f"{min(means):.3f} to {max(means):.3f}" if len(means) > 1 else "one training"
+    return f"{sum(means) / len(means):.3f} ({spread})"
+
+
+def method_table(rows: Sequence[Row], more: Mapping[str, Mapping[str, str]] | None = None) -> Table:
     """A column for every method that `compare` measured, a row for every measure, one's own symbols as the last row.
 
     Protocols, and what answers were measured to depend on, stand beneath.
+
+    Args:
+        rows: as `compare` returns them.
+        more: further rows beneath the accuracies, by what they show: {method: cell}. Other methods'
+                cells stay empty.
     """
     reference = next((row.name for row in rows if row.difference is None), "")
     measures = {
@@ -67,6 +94,7 @@ def method_table(rows: Sequence[Row]) -> Table:
         "± (95%)": [f"{row.result.interval:.3f}" for row in rows],
         f"minus {reference}": ["" if row.difference is None else f"{row.difference[0]:+.3f}" for row in rows],
         "± (95%, paired)": ["" if row.difference is None else f"{row.difference[1]:.3f}" for row in rows],
+        **{label: [cells.get(row.name, "") for row in rows] for label, cells in (more or {}).items()},
         "parameters": [_thousands(row.parameters) for row in rows],
         "meta-training, s": ["–" if row.seconds is None else f"{row.seconds:.0f}" for row in rows],
         "adapting, ms": [f"{row.milliseconds:.1f}" for row in rows],

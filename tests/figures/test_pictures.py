@@ -107,7 +107,7 @@ def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
 
 
 def test_every_exported_figure_is_tried_here() -> None:
-    tables = {"Table", "dependency_table", "method_table", "results_table"}
+    tables = {"Table", "dependency_table", "method_table", "over_trainings", "results_table"}
     frames = {"cluster_frames", "landscape_frames", "memory_frames", "training_frames", "two_starts_frames"}
     elsewhere = {"meta_training_frames", "meta_training_film", "steps", "generalization", "update_responses", "cliffs"}
     elsewhere |= {"cliff_curves", "gradient_arrows"}
