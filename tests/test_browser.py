@@ -397,7 +397,10 @@ def test_lesson_07_the_start_is_dragged_and_the_rate_moves_the_minimum(open_note
             "maml, training_waves, 2_000,": "maml, training_waves, 20,",
         },
     )
-    lab.run("import inspect", "maml = MAML(", "widgets.TwoStarts(", "widgets.Landscapes(")
+    lab.run(
+        "import inspect", "from metalearn_course import", "pooled = FineTuned(", "maml = MAML(", "widgets.TwoStarts(",
+        "widgets.Landscapes(",
+    )  # fmt: skip
     lab.expect_clean()
     widget = lab.widget("Landscapes")
     said, both = widget.locator(".ml-status").first, widget.locator(".ml-status").last

@@ -16,7 +16,7 @@ _HOME = {
     "lines": ["comparison", "curves"],
     "waves": ["two_starts", "wave_bundle", "wave_fit"],
     "episodes": ["episode_card"],
-    "tables": ["Table", "dependency_table", "method_table", "over_trainings", "results_table"],
+    "tables": ["Table", "dependency_table", "mean_and_range", "method_table", "over_trainings", "results_table"],
     "method_tables": ["accuracy_table", "cost_table"],
     "memory_tables": ["memory_by_hand", "reads_table", "traced_label"],
     "shades": ["matrix"],

@@ -74,8 +74,26 @@ def over_trainings(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     if not means:
         known = ", ".join(sorted({row["name"] for row in rows}))
         raise ValueError(f"No training of {name!r} among: {known or 'none'}.")
-    spread = f"{min(means):.3f} to {max(means):.3f}" if len(means) > 1 else "one training"
-    return f"{sum(means) / len(means):.3f} ({spread})"
+    return mean_and_range(means, digits=3)
+
+
+def mean_and_range(values: Sequence[float], digits: int = 2) -> str:
+    """Mean and range of what several trainings came to, such as "1.01 (0.80 to 1.12)".
+
+    Args:
+        values: a number for each training, one or more.
+        digits: after the point.
+
+    Returns:
+        The text; the number and "(one training)" where there is no range.
+
+    Raises:
+        ValueError: without a value.
+    """
+    if not values:
+        raise ValueError("mean_and_range needs the value of one training at least; it got none.")
+    spread = f"{min(values):.{digits}f} to {max(values):.{digits}f}" if len(values) > 1 else "one training"
+    return f"{sum(values) / len(values):.{digits}f} ({spread})"
 
 
 def method_table(rows: Sequence[Row], more: Mapping[str, Mapping[str, str]] | None = None) -> Table:

@@ -108,7 +108,7 @@ def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
 
 def test_every_exported_figure_is_tried_here() -> None:
     tables = {"Table", "dependency_table", "method_table", "over_trainings", "results_table"}
-    tables |= {"accuracy_table", "cost_table", "memory_by_hand", "reads_table", "traced_label"}
+    tables |= {"mean_and_range", "accuracy_table", "cost_table", "memory_by_hand", "reads_table", "traced_label"}
     frames = {"cluster_frames", "landscape_frames", "memory_frames", "training_frames", "two_starts_frames"}
     elsewhere = {"meta_training_frames", "meta_training_film", "steps", "generalization", "update_responses", "cliffs"}
     elsewhere |= {"cliff_curves", "gradient_arrows", "read_shares", "trace_label"}

@@ -47,3 +47,13 @@ def test_further_rows_of_the_method_table_stand_beneath_the_accuracies() -> None
     names = [row[0] for row in table.rows]
     assert list(table.rows[names.index("over trainings")]) == ["over trainings", "", "0.450 (0.250 to 0.750)"]
     assert names.index("± (95%, paired)") + 1 == names.index("over trainings") == names.index("parameters") - 1
+
+
+def test_mean_and_range_of_values() -> None:
+    assert figures.mean_and_range([1.0, 0.5, 3.0]) == "1.50 (0.50 to 3.00)"
+    assert figures.mean_and_range([0.25], digits=3) == "0.250 (one training)"
+
+
+def test_no_value_has_no_mean() -> None:
+    with pytest.raises(ValueError, match="one training at least"):
+        figures.mean_and_range([])
