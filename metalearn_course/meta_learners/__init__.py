@@ -1,4 +1,14 @@
-"""What owns phi: a file a method, each recognizable from its paper's equations."""
+"""What owns phi: a file a method, each recognizable from its paper's equations.
+
+Six are reduced forms of what their papers have; each file says how:
+
+- `Matching`: without full context embeddings.
+- `MemoryAugmented`: one read head, where the authors had four; its cosines have a scale.
+- `SNAIL`: two convolutions and two attentions, with labels one step late.
+- `MetaNetworks`: fast weights for the base learner, not for the function that represents images.
+- `MAMLPlusPlus`: learned rates and the multi-step loss, of the six changes of the paper.
+- `MetaLSTM`: its gates read gradient and loss themselves, without an LSTM before them.
+"""
 
 from .anil import ANIL, NIL
 from .base import MetaLearner

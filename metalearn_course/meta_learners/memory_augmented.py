@@ -40,7 +40,7 @@ class MemoryAugmented(Reader):
     + (1 - gate) * w_lu put k into the slots read one step before or into the least recently used one (equation 7),
     which is erased first; and the usage decays and grows by what was read and written (equation 5). The paper's softmax
     over cosines has no scale and is nearly uniform over many slots: the cosines are multiplied by `scale` here, the key
-    strength of Graves et al. (2014, arXiv:1410.5401, equation 5).
+    strength of Graves et al. (2014, arXiv:1410.5401, equation 5). One head reads here, where the authors had four.
 
     The paper writes and then reads; here a step reads first, so that it never reads the key that it has just written.
 

@@ -19,6 +19,7 @@ class MetaLSTM(MAML):
 
     phi is the gates, shared by all coordinates, and the first memory: theta_0, a learned start. Gradients and losses
     that go into the gates are constants (section 3.3); `first_order=False` lets a gradient through them.
+    In the authors' experiments an ordinary LSTM reads gradient and loss first; here the gates do, as in section 3.
 
     Args:
         learner: the model that is adapted; its parameters are theta_0.
