@@ -88,6 +88,23 @@ def draw(tasks: TaskDistribution, count: int, generator: Generator) -> Task:
     return drawn
 
 
+def refuse_not_finite(examples: Examples, name: str) -> None:
+    """ValueError, in a line, where the inputs or the targets of examples hold NaN or infinity.
+
+    Args:
+        examples: x (n, ...) and y.
+        name: the word for them in the message.
+    """
+    for what, values in (("x", examples.x), ("y", examples.y)):
+        broken = ~values.isfinite().reshape(len(values), -1).all(1) if values.ndim and len(values) else None
+        if broken is not None and broken.any():
+            raise ValueError(
+                f"{name}.{what} holds NaN or infinity in {int(broken.sum())} of {len(values)} examples, the first at "
+                f"{int(broken.nonzero()[0])}; expected finite numbers. Leave these examples out, or fill in what is "
+                f"missing, as by {what}.nan_to_num()."
+            )
+
+
 def _look_at(tasks: TaskDistribution) -> None:
     """Draw twice with one seed, and compare."""
     with torch.random.fork_rng(devices=[]):
@@ -183,4 +200,4 @@ def _check_labels(tasks: Task, ways: int) -> None:
         )
 
 
-__all__ = ["admit", "check_distribution", "check_tasks", "draw"]
+__all__ = ["admit", "check_distribution", "check_tasks", "draw", "refuse_not_finite"]

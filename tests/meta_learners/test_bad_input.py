@@ -94,6 +94,25 @@ def test_an_empty_support_set(make):
     refused(lambda: make()(stacked(empty, some, 3)), ValueError, "The support set is empty.* at least one example")
 
 
+@every
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_support_set_that_is_not_finite(make, number):
+    """Its answers would be NaN, whose argmax is class 0."""
+    targets = torch.zeros(3, 1) if make is EVERY["NeuralProcess"] else [0, 1, 2]
+    support = points(targets)
+    support.x[1, 2] = number
+    refused(
+        lambda: make().fit(support),
+        ValueError,
+        r"^support\.x holds NaN or infinity in 1 of 3 examples, the first at 1; expected finite numbers\. Leave .*out",
+    )
+
+
+def test_targets_that_are_not_finite():
+    support = points([[0.0], [float("nan")], [float("inf")]])
+    refused(lambda: EVERY["NeuralProcess"]().fit(support), ValueError, r"support\.y holds NaN .* 2 of 3 .* first at 1")
+
+
 # --- numbers of classes and of examples
 
 
