@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -56,6 +57,29 @@ def try_rule(rule: UpdateRule, params: Params) -> None:
         )
 
 
+def reads_loss(rule: UpdateRule, params: Params, grads: Params, state: Any) -> bool:
+    """Whether a rule has to be given the loss: it says `needs_loss = True`, or its update differs with the loss.
+
+    One that says `needs_loss = False`, and stays finite with the NaN that stands for no loss, does without.
+
+    Args:
+        rule: the rule.
+        params: name -> tensor.
+        grads: likewise.
+        state: the rule's.
+    """
+    says = getattr(rule, "needs_loss", None)
+    if says:
+        return True
+    zero, results = next(iter(params.values())).new_zeros(()), []
+    for loss in (math.nan, 0.01, 1.0, 100.0):
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            results.append(rule.update(params, grads, state, zero + loss))
+    if says is False and all(leaf.isfinite().all() for leaf in tree_leaves(results[0][0])):
+        return False
+    return any(_differ(results[0], other) for other in results[1:])
+
+
 def check_state(rule: UpdateRule, state: Any) -> None:
     """TypeError, in a line, where a rule's state holds anything but tensors."""
     if others := [type(leaf).__name__ for leaf in tree_leaves(state) if not isinstance(leaf, Tensor)]:
@@ -100,4 +124,4 @@ def _differ(first: Any, second: Any) -> bool:
         return False
 
 
-__all__ = ["check_state", "try_rule"]
+__all__ = ["check_state", "reads_loss", "try_rule"]
