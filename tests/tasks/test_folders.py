@@ -1,5 +1,8 @@
 """A folder of images: what is read from it, what is left out, how classes are split, what is refused."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -310,8 +313,12 @@ def test_splits_by_names(zoo):
         ),
         (
             {"train": 0.8, "test": 0.2},
-            "The split 'test' gets 1 of 6 classes; an episode needs at least 2. Change splits: splits={'test': 1.0} "
-            "puts all of them in one.",
+            "The split 'test' gets 1 of 6 classes; an episode needs at least 2. Change splits: splits={'train': 0.6, "
+            "'test': 0.4} gives 4 and 2.",
+        ),
+        (
+            {"train": ["ant", "bee"], "test": ["cat"]},
+            "The split 'test' gets 1 of 6 classes; an episode needs at least 2. Name more classes for it.",
         ),
     ],
 )
@@ -319,6 +326,52 @@ def test_splits_that_do_not_fit(zoo, splits, says):
     with pytest.raises(ValueError) as caught:
         images_from_folder(zoo, splits=splits)
     assert str(caught.value) == says
+
+
+def of_classes(folder, count):
+    for i in range(count):
+        for j in range(2):
+            save(folder / f"class{i:02}", f"{j}.png", Image.new("L", (4, 4)))
+    return folder
+
+
+def advised(error):
+    """The splits that a message advises, and the sizes that it promises."""
+    found = re.search(r"splits=(\{.*?\})(?: gives (\d+) and (\d+))?", str(error.value))
+    return ast.literal_eval(found[1]), [int(n) for n in found.groups()[1:] if n]
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+def test_the_splits_that_are_advised_for_few_classes_leave_some_to_train_on(tmp_path, count):
+    """Up to 8 classes the default leaves a split with one; from 4 on there is one for training and one for test."""
+    folder = of_classes(tmp_path, count)
+    with pytest.raises(ValueError, match=r"an episode needs at least 2\. Change splits: ") as caught:
+        images_from_folder(folder)
+    splits, promised = advised(caught)
+    data = images_from_folder(folder, splits=splits)
+    assert list(data.splits) == (["train", "test"] if count >= 4 else ["test"])
+    if count >= 4:
+        assert [len(ids) for ids in data.splits.values()] == promised
+    else:
+        assert "take 4 or more" in str(caught.value)
+
+
+@pytest.mark.parametrize("count", range(9, 13))
+def test_few_classes_for_the_ways_of_a_test_are_split_otherwise(tmp_path, count):
+    """With 9 to 12 the default leaves two for validation or test; nobody is sent to test on what was trained on."""
+    data = images_from_folder(of_classes(tmp_path, count))
+    with pytest.raises(
+        ValueError, match=rf"^3-way .* has 2\. Lower ways, or split the {count} classes other"
+    ) as caught:
+        Episodes(data, ways=3, shots=1, queries=1, split="test")
+    assert "split='train'" not in str(caught.value)
+    splits, promised = advised(caught)
+    data = images_from_folder(tmp_path, splits=splits)
+    assert [len(ids) for ids in data.splits.values()] == promised
+    for split in ("train", "test"):
+        Episodes(data, ways=3, shots=1, queries=1, split=split)
+    with pytest.raises(ValueError, match=rf"for training and others for test take 14 or more; .* keeps all {count} "):
+        Episodes(data, ways=7, shots=1, queries=1, split="test")
 
 
 # --- refused
