@@ -204,7 +204,8 @@ class MetaLearner(nn.Module):
         with in_eval_mode(self), one_dtype(type(self).__name__, self.parameters(), support.x):
             embedded = Examples(self.embed(support.x), support.y)
             with self.at_work(ways):
-                return Predictor(self, self.adapt(embedded), ways, Look.at(support.x))
+                shape, shown = tuple(support.x.shape[1:]), Look.at(support.x)
+                return Predictor(self, self.adapt(embedded), ways, shown, shape=shape)
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""
