@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from .._common.console import say
 from ..update_rules import Params, Trace, UpdateRule, check_rule, unroll
-from .checks import Check, CheckError, expect_equal, named
+from .checks import Check, CheckError, expect_equal, named, refuse_made
 
 Make = Callable[[], UpdateRule]
 
@@ -46,6 +46,7 @@ def check_update_rule(make: Make, params: Params | None = None) -> None:
 
     Raises:
         CheckError: with the first property that it lacks.
+        TypeError: for a rule in place of what makes one.
     """
     for check in update_rule_checks(make, params):
         check.run()
@@ -63,6 +64,7 @@ def update_rule_checks(make: Make, params: Params | None = None) -> list[Check]:
     Returns:
         A `Check` for each property.
     """
+    refuse_made(make, "check_update_rule", "update rule")
     torch.manual_seed(0)
     rule = make()
     check_rule(rule)

@@ -227,3 +227,14 @@ def test_a_check_can_be_run_alone_and_leaves_random_numbers_and_the_rule_as_they
     assert {check.name for check in update_rule_checks(lambda: Adam(0.1))} < {
         check.name for check in update_rule_checks(LearnedRate)
     }
+
+
+@pytest.mark.parametrize("given", [SGD(0.1), LearnedRate(0.1), 3])
+def test_a_rule_in_place_of_what_makes_one(given):
+    name = type(given).__name__
+    with pytest.raises(TypeError) as caught:
+        check_update_rule(given)
+    assert str(caught.value) == (
+        f"check_update_rule got {name}; expected a function without arguments that makes a new update rule at every "
+        f"call. Write check_update_rule(lambda: {name}(...))."
+    )
