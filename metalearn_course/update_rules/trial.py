@@ -25,7 +25,8 @@ def try_rule(rule: UpdateRule, params: Params) -> None:
 
     Raises:
         TypeError: if it is no rule, changes its arguments in place, drops a parameter or returns one of another shape,
-            returns no state or one that holds anything but tensors, or remembers what its state does not hold.
+            returns no state or one that holds anything but tensors, remembers what its state does not hold, or returns
+            the two in the wrong order.
     """
     check_rule(rule)
     name = type(rule).__name__
@@ -55,6 +56,34 @@ def try_rule(rule: UpdateRule, params: Params) -> None:
             f"{name}.update gives another result when it is asked the same again: it remembers something outside of "
             f"its state. Return all of it as the state."
         )
+    if is_swapped(rule, params, grads, loss):
+        raise TypeError(swapped(rule))
+
+
+def is_swapped(rule: UpdateRule, params: Params, grads: Params, loss: Tensor) -> bool:
+    """Whether a first update gives the same new params for other params, and another state: as (state, params) does.
+
+    Args:
+        rule: the rule.
+        params: name -> tensor.
+        grads: likewise.
+        loss: a scalar.
+    """
+    results = []
+    for shift in (0.0, 1.0):
+        moved = {name: p + shift for name, p in params.items()}
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            results.append(rule.update(moved, grads, rule.init(moved), loss))
+    first, second = results
+    return not _differ(first[0], second[0]) and _differ(first[1], second[1])
+
+
+def swapped(rule: UpdateRule) -> str:
+    """What is said of a rule that returns its state first."""
+    return (
+        f"{type(rule).__name__}.update returns new params that do not depend on the ones it is given, but a state "
+        f"that does; {_EXPECTED}."
+    )
 
 
 def reads_loss(rule: UpdateRule, params: Params, grads: Params, state: Any) -> bool:
@@ -124,4 +153,4 @@ def _differ(first: Any, second: Any) -> bool:
         return False
 
 
-__all__ = ["check_state", "reads_loss", "try_rule"]
+__all__ = ["check_state", "is_swapped", "reads_loss", "swapped", "try_rule"]
