@@ -374,6 +374,14 @@ def test_few_classes_for_the_ways_of_a_test_are_split_otherwise(tmp_path, count)
         Episodes(data, ways=7, shots=1, queries=1, split="test")
 
 
+@pytest.mark.parametrize(("count", "splits"), [(13, None), (12, (0.6, 0.4)), (7, (0.6, 0.4)), (6, (0.5, 0.5))])
+def test_the_numbers_of_classes_that_the_documents_say_suffice_for_3_ways(tmp_path, count, splits):
+    given = {} if splits is None else {"splits": dict(zip(("train", "test"), splits, strict=True))}
+    data = images_from_folder(of_classes(tmp_path, count), **given)
+    for split in ("train", "test"):
+        assert Episodes(data, ways=3, shots=1, queries=1, split=split).ways == 3
+
+
 # --- refused
 
 
