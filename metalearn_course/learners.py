@@ -198,7 +198,10 @@ class Images(nn.Module):
     def _advice(self, x: Tensor) -> str:
         """What makes images of this encoder's shape of what has another, or an encoder for them."""
         if x.ndim != 4:
-            features = f"Features need a method built with features={x.shape[-1]}."
+            features = (
+                f"Features need an encoder of features, such as mlp({x.shape[-1]}, 64), or in methods that bring their "
+                f"own, features={x.shape[-1]}."
+            )
             return features if x.ndim == 2 else "Give it a batch of images."
         channels, height, width = x.shape[1:]
         advice = []

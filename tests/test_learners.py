@@ -141,7 +141,11 @@ def test_conv_strided_draws_the_same_weights_as_before_it_took_channels_and_size
         ),
         ((2, 1, 64, 64), "Resize them. Or build one for them: conv_strided(outputs, channels=1, size=64)."),
         ((2, 1, 64, 48), "Resize them."),
-        ((2, 64), "Features need a method built with features=64."),
+        (
+            (2, 64),
+            "Features need an encoder of features, such as mlp(64, 64), or in methods that bring their own, "
+            "features=64.",
+        ),
     ],
 )
 def test_an_encoder_says_what_to_do_with_other_images(shape, advice):

@@ -50,7 +50,7 @@ def run(blocks):
 @pytest.mark.takes(22)
 def test_docs_your_own(my_images, capsys):
     blocks = snippets("docs/your-own.md")
-    assert len(blocks) == 13
+    assert len(blocks) == 15
     names = run(blocks)
     printed = capsys.readouterr().out
     # tasks: far better than the best constant, and the curve that was given is followed
@@ -70,8 +70,12 @@ def test_docs_your_own(my_images, capsys):
     x = names["support"].x
     assert names["loaded"].embed(x).equal(names["ridge"].eval().embed(x))
     assert "20 steps" in printed and Path("run.pt").exists()
-    assert names["rule"].state_dict().keys() == names["trainer"].rule.state_dict().keys()
-    assert "digits, 16 components, 20 steps of 64" in printed
+    # a rule of one's own: checked, learned, saved, and the same when it is loaded
+    assert "MyRule passes check_update_rule ✓" in printed
+    assert "digits, 16 components, 20 steps of 64" in printed and "nothing: a rate by hand" in printed
+    learned = names["trainer"].rule.state_dict()
+    assert learned["memory"] != 0 and learned["log_lr"] != torch.tensor(0.1).log()
+    assert all(torch.equal(value, learned[name]) for name, value in names["mine"].state_dict().items())
     # the loop: at least half of the loss is gone
     assert np.mean(names["losses"][-10:]) < 0.5 * names["losses"][0]
 

@@ -15,17 +15,20 @@ from .predictions import in_mode, predictions
 
 
 class Dependencies(NamedTuple):
-    """What one query's answer depends on, as measured."""
+    """What one query's answer depends on, as measured. known: False where it is NaN, and nothing can be seen."""
 
     own_support: bool
     other_queries: bool
     other_tasks: bool
+    known: bool = True
 
     def __str__(self) -> str:
         if self.other_tasks:
             return "leaks: depends on other tasks" + (" and on the other queries" if self.other_queries else "")
         if self.other_queries:
             return "transductive: depends on the other queries"
+        if not self.known:
+            return "on what it depends is not known: the answer is NaN"
         return "depends on its own support set only" if self.own_support else "depends on no other example"
 
 
@@ -34,7 +37,8 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
 
     Other examples are replaced one kind at a time: the answer changes, or it does not. First their inputs, then the
     labels of support sets: other numbers in regression; for classes, each label one further, and in reverse order. And
-    because a change can be too small to see, its gradient with respect to them is looked at as well.
+    because a change can be too small to see, its gradient with respect to them is looked at as well. Where the tasks
+    hold NaN or infinity, zeros stand for them here: what is measured is the method.
 
     Where the inputs are large, tasks have ten queries here: a gradient needs many times their memory.
 
@@ -53,7 +57,7 @@ def dependencies(meta_learner: MetaLearner, tasks: TaskDistribution, *, train_mo
 def _measured(meta_learner: MetaLearner, tasks: TaskDistribution, train_mode: bool) -> Dependencies:
     generator = torch.Generator().manual_seed(0)
     check_distribution(tasks)
-    batch, other = (few_queries(draw(tasks, 2, generator)) for _ in range(2))
+    batch, other = (_finite(few_queries(draw(tasks, 2, generator))) for _ in range(2))
     kinds = ("own_support", "other_queries", "other_tasks")
 
     def answer(support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Tensor:
@@ -72,7 +76,8 @@ def _measured(meta_learner: MetaLearner, tasks: TaskDistribution, train_mode: bo
         with torch.no_grad():
 
             def moves(support_x: Tensor, support_y: Tensor, query_x: Tensor) -> bool:
-                return not torch.allclose(before, answer(support_x, support_y, query_x), rtol=1e-4, atol=1e-6)
+                after = answer(support_x, support_y, query_x)
+                return not torch.allclose(before, after, rtol=1e-4, atol=1e-6, equal_nan=True)
 
             found = {}
             for kind in kinds:
@@ -81,11 +86,26 @@ def _measured(meta_learner: MetaLearner, tasks: TaskDistribution, train_mode: bo
                 asked = torch.where(_like(in_query, batch.query.x), other.query.x, batch.query.x)
                 told = _other_labels(batch, other, in_support)
                 found[kind] = (
-                    bool((grads[0][in_support] != 0).any() or (grads[1][in_query] != 0).any())
+                    _is_felt(grads[0][in_support])
+                    or _is_felt(grads[1][in_query])
                     or moves(x, batch.support.y, asked)
                     or any(moves(batch.support.x, y, batch.query.x) for y in told)
                 )
-    return Dependencies(**found)
+    return Dependencies(**found, known=not bool(before.isnan().all()))
+
+
+def _finite(tasks: Task) -> Task:
+    """The same stack, with zeros for what is NaN or infinite."""
+
+    def finite(examples: Examples) -> Examples:
+        return Examples(*(t.nan_to_num(0.0, 0.0, 0.0) if t.is_floating_point() else t for t in examples))
+
+    return tasks._replace(support=finite(tasks.support), query=finite(tasks.query))
+
+
+def _is_felt(grads: Tensor) -> bool:
+    """Whether any derivative is another number than zero; NaN, which zero times infinity also gives, says nothing."""
+    return bool(((grads != 0) & ~grads.isnan()).any())
 
 
 def _other_labels(batch: Task, other: Task, in_support: Tensor) -> list[Tensor]:

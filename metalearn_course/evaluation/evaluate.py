@@ -30,7 +30,8 @@ class Evaluation:
 
     per_task: the metric of every task; fewer than were asked for after an interrupt, which `protocol` then says.
     not_finite: in how many tasks an answer was NaN or infinity, because adaptation
-    diverged. An accuracy would hide it (minus infinity is a fair answer: no chance for that class).
+    diverged or the task held such numbers. An accuracy counts these answers as wrong (minus infinity is a fair answer:
+    no chance for that class).
     """
 
     mean: float

@@ -12,7 +12,7 @@ from .._common.seeds import FRESH, ORDER, stream
 from ..meta_learners.reader import Reader
 from ..tasks.check import check_distribution, draw
 from ..tasks.task import Examples, Task, TaskDistribution
-from .metrics import half_width
+from .metrics import half_width, is_right
 from .predictions import chunks, in_mode
 
 _EPISODES_AT_ONCE = 25
@@ -61,7 +61,7 @@ def instance_accuracy(
         examples = reader.sequence(task)
         logits = reader.read(examples.x, reader.labels_before(examples))
         before = (examples.y[:, None] == examples.y).tril(-1).sum(-1)
-        return logits.argmax(-1) == examples.y, before
+        return is_right(logits, examples.y), before
 
     in_order: bool | None = None
     with in_mode(reader), torch.no_grad(), torch.random.fork_rng(devices=[]):

@@ -13,6 +13,9 @@ from ..meta_learners.losses import same_shape
 def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
     """The share of one task's queries whose largest logit is at the label.
 
+    An answer with NaN or infinity in it, or of minus infinity alone, is wrong whatever the label is. A single minus
+    infinity is fair: no chance for that class.
+
     Args:
         predictions: logits (m, ways).
         y: labels (m,).
@@ -25,7 +28,20 @@ def accuracy(predictions: Tensor, y: Tensor) -> Tensor:
     """
     if y.is_floating_point():
         raise TypeError(f"accuracy needs labels; y is {y.dtype}, as in regression. Evaluate with metric=mse.")
-    return (predictions.argmax(-1) == y).float().mean()
+    return is_right(predictions, y).float().mean()
+
+
+def is_right(predictions: Tensor, y: Tensor) -> Tensor:
+    """Which answers are right: the largest logit is a number, and it is at the label.
+
+    Args:
+        predictions: logits (..., m, ways).
+        y: labels (..., m).
+
+    Returns:
+        bool (..., m).
+    """
+    return (predictions.argmax(-1) == y) & predictions.amax(-1).isfinite()  # NaN is larger than any number
 
 
 def mse(predictions: Tensor, y: Tensor) -> Tensor:

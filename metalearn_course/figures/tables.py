@@ -51,9 +51,12 @@ def results_table(rows: Mapping[str, Evaluation], measure: str = "accuracy") -> 
 
 
 def dependency_table(rows: Mapping[str, Dependencies]) -> Table:
-    """What the answer to one query depends on, as measured: a yes or a no for each kind of input."""
-    header = ["answers of", "own support set", "other queries", "other tasks"]
-    return Table(header, [[name, *("yes" if felt else "no" for felt in found)] for name, found in rows.items()])
+    """What the answer to one query depends on, as measured: a yes or a no for each kind of input; "?" if not known."""
+    header, body = ["answers of", "own support set", "other queries", "other tasks"], []
+    for name, found in rows.items():
+        felt = (found.own_support, found.other_queries, found.other_tasks)
+        body.append([name, *("yes" if one else "no" if found.known else "?" for one in felt)])
+    return Table(header, body)
 
 
 def over_trainings(rows: Sequence[Mapping[str, Any]], name: str) -> str:

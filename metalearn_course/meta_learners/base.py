@@ -16,7 +16,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from .._common.trees import stacked
 from ..learners import Images
-from ..tasks.check import check_tasks
+from ..tasks.check import check_tasks, refuse_not_finite
 from ..tasks.task import Examples, Task, as_examples, one_task, stack_tasks
 from ..update_rules import Trace
 from .inputs import INK_ON_PAPER, Look, one_dtype
@@ -191,10 +191,11 @@ class MetaLearner(nn.Module):
         A norm that always takes the statistics of its batch, such as conv4(norm="batch"), takes them here, too.
 
         Raises:
-            ValueError: as of `check_tasks`.
+            ValueError: as of `check_tasks`; and for inputs or targets that hold NaN or infinity.
             TypeError: likewise; and for inputs of another dtype than the parameters.
         """
         support = as_examples(support)
+        refuse_not_finite(support, "support")
         regression = support.y.is_floating_point()
         ways = 0 if regression or not len(support.y) else int(support.y.max()) + 1
         examples = Examples(support.x[None], support.y[None])
@@ -203,7 +204,8 @@ class MetaLearner(nn.Module):
         with in_eval_mode(self), one_dtype(type(self).__name__, self.parameters(), support.x):
             embedded = Examples(self.embed(support.x), support.y)
             with self.at_work(ways):
-                return Predictor(self, self.adapt(embedded), ways, Look.at(support.x))
+                shape, shown = tuple(support.x.shape[1:]), Look.at(support.x)
+                return Predictor(self, self.adapt(embedded), ways, shown, shape=shape)
 
     def _embedded(self, tasks: Task) -> Task:
         """Every image of every task through `embed` as one flat batch."""

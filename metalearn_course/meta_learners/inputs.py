@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -55,10 +57,21 @@ INK_ON_PAPER = Look(0.0, 1.0, 0.1)  # what the encoders of this course are made 
 
 @contextmanager
 def one_dtype(who: str, parameters: Iterable[Tensor], x: Tensor) -> Iterator[None]:
-    """Inside, what torch says of inputs of another dtype than the parameters is said in a line, with what to do."""
+    """Inside, what torch says of inputs that do not fit is said in a line, with what to do.
+
+    Such are inputs of another dtype than the parameters, and of another number of features than the first layer takes.
+    """
     try:
         yield
     except RuntimeError as error:
+        if widths := re.search(r"mat1 and mat2 shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)", str(error)):
+            given, taken = widths.groups()
+            if int(given) in (x.shape[-1], math.prod(x.shape[1:]), math.prod(x.shape[2:])):
+                raise ValueError(
+                    f"x has shape {tuple(x.shape)}, {given} features each; a layer of {who} takes {taken}. Give it "
+                    f"inputs of that size, or build it for these, as in mlp({given}, 32)."
+                ) from error
+            raise
         kinds = {p.dtype for p in parameters}
         about = str(error).lower()
         if not kinds or x.dtype in kinds or not ("type" in about or "not implemented for" in about):

@@ -82,7 +82,8 @@ def same_shape(who: str, predictions: Tensor, y: Tensor) -> None:
         return
     advice = f"Give the learner as many outputs as y has columns{'' if y.ndim > 1 else ', and y as y[..., None]'}"
     if not y.is_floating_point():
-        advice = "For labels of classes, use F.cross_entropy and accuracy"
+        column = "" if y.ndim > 1 else "[..., None]"
+        advice = f"Give numbers as float, y.float(){column}; for labels of classes, use F.cross_entropy and accuracy"
     elif predictions.shape == (*y.shape, 1):
         advice = "Give y as y[..., None]"
     raise ValueError(

@@ -45,10 +45,17 @@ class Predictor:
     ways: int
     shown: Look | None = None  # what the images of the support set are like
     warned: bool = False
+    shape: tuple[int, ...] | None = None  # of one input of the support set
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The predictions for raw inputs: (m, ...) -> (m, outputs)."""
+        """The predictions for raw inputs: (m, ...) -> (m, outputs); ValueError for a single one, without the m."""
         x, name = as_tensor(x), type(self.meta_learner).__name__
+        if x.shape == self.shape:
+            batch = ", ".join(["m", *map(str, x.shape)])
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}, as a single query; expected a batch, ({batch}). Give x[None], and take "
+                f"the first of the answers."
+            )
         found = None if self.shown is None or self.warned else Look.at(x)
         if self.shown is not None and found is not None and (unlike := found.unlike(self.shown, support=True)):
             self.warned = True

@@ -88,6 +88,23 @@ def draw(tasks: TaskDistribution, count: int, generator: Generator) -> Task:
     return drawn
 
 
+def refuse_not_finite(examples: Examples, name: str) -> None:
+    """ValueError, in a line, where the inputs or the targets of examples hold NaN or infinity.
+
+    Args:
+        examples: x (n, ...) and y.
+        name: the word for them in the message.
+    """
+    for what, values in (("x", examples.x), ("y", examples.y)):
+        broken = ~values.isfinite().reshape(len(values), -1).all(1) if values.ndim and len(values) else None
+        if broken is not None and broken.any():
+            raise ValueError(
+                f"{name}.{what} holds NaN or infinity in {int(broken.sum())} of {len(values)} examples, the first at "
+                f"{int(broken.nonzero()[0])}; expected finite numbers. Leave these examples out, or fill in what is "
+                f"missing, as by {what}.nan_to_num()."
+            )
+
+
 def _look_at(tasks: TaskDistribution) -> None:
     """Draw twice with one seed, and compare."""
     with torch.random.fork_rng(devices=[]):
@@ -163,6 +180,11 @@ def _check_stack(tasks: Task) -> None:
             f"need (tasks, ways), in regression (tasks, 0), and (tasks, n). Give every task a row of global ids."
         )
     if ways:
+        if tasks.classes.is_floating_point() or tasks.classes.is_complex():
+            raise TypeError(
+                f"classes have dtype {tasks.classes.dtype}; expected global ids, torch.int64. Convert them with "
+                f"classes.long()."
+            )
         _check_labels(tasks, ways)
 
 
@@ -171,16 +193,27 @@ def _check_labels(tasks: Task, ways: int) -> None:
         if y.dtype != torch.int64:
             raise TypeError(f"{name} labels have dtype {y.dtype}; expected torch.int64. Convert them with y.long().")
         if y.ndim != 2:
-            raise ValueError(f"{name} labels have shape {tuple(y.shape)}; expected (tasks, n). Flatten them.")
+            column = " Labels of one column: y[..., 0]." if y.ndim == 3 and y.shape[2] == 1 else ""
+            raise ValueError(
+                f"{name} labels have shape {tuple(y.shape)}; expected (tasks, n).{column} If they are the targets of a "
+                f"regression, give numbers: y.float()."
+            )
         if y.min() < 0 or y.max() >= ways:
-            bad = y[(y < 0) | (y >= ways)][0].item()
-            raise ValueError(f"{name} label {bad} is out of range; a {ways}-way episode has labels 0 ... {ways - 1}.")
+            bad, least = y[(y < 0) | (y >= ways)][0].item(), int(y.min())
+            shifted = least > 0 and y.max() - least < ways
+            advice = f" Labels count from 0: give y - {least}." if shifted else ""
+            raise ValueError(
+                f"{name} label {bad} is out of range; a {ways}-way episode has labels 0 ... {ways - 1}.{advice}"
+            )
     present = torch.zeros(len(tasks.classes), ways, dtype=torch.bool).scatter_(1, tasks.support.y, True)
     if not present.all():
         task, label = (~present).nonzero()[0].tolist()
+        least = int(tasks.support.y.min())
+        advice = f" Labels count from 0: give y - {least}." if least else ""
         raise ValueError(
             f"Label {label} has no support example in task {task}; every one of the {ways} classes needs at least one."
+            f"{advice}"
         )
 
 
-__all__ = ["admit", "check_distribution", "check_tasks", "draw"]
+__all__ = ["admit", "check_distribution", "check_tasks", "draw", "refuse_not_finite"]

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from .._common.arguments import whole
+from .image_classes import ImageClasses, advised_splits
 from .task import Examples, Task
 
 
@@ -76,8 +77,9 @@ class Episodes:
             object.__setattr__(self, name, whole(name, getattr(self, name), least))
         have = len(splits[self.split])
         if self.ways > have:
-            larger = max(splits, key=lambda name: len(splits[name]))
-            other = f" or use split={larger!r}" if len(splits[larger]) >= self.ways else ""
+            classes, other = len(self.characters.names), ""
+            if isinstance(self.characters, ImageClasses):
+                other = f", or split the {classes} classes otherwise: {advised_splits(classes, self.ways)}"
             raise ValueError(
                 f"{self.ways}-way episodes need {self.ways} classes; the {self.split!r} split has {have}. "
                 f"Lower ways{other}."

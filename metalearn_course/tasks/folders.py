@@ -13,7 +13,8 @@ from .._common.arguments import whole
 from .image_classes import ImageClasses, Splits, refuse_small_classes, split_classes
 
 SPLITS = {"train": 0.6, "validation": 0.2, "test": 0.2}
-FITS = ("crop", "pad")
+FITS = ("pad", "crop")
+FAINT = 0.1  # ink on transparent that differs from white by less, on average, is put on black
 NAMED = 20  # files that a warning names; of more it says how many there are
 
 
@@ -24,15 +25,15 @@ def images_from_folder(
     *,
     splits: Splits = SPLITS,
     seed: int = 0,
-    fit: str = "crop",
+    fit: str = "pad",
     invert: bool = False,
 ) -> ImageClasses:
     """Your own images, each sub-folder of `path` a class, as what `Episodes` draws from.
 
-    Prints a line that says what was found. Images may have any size and mode; they are turned upright (EXIF), what is
-    transparent becomes white, and of an animation the first picture counts. A file that cannot be read as an image is
-    left out, and a line names it. Hidden files and folders are not looked at. Classes are sorted by name and may be of
-    unequal size.
+    Prints a line that says what was found. Images may have any size and mode; they are turned upright (EXIF), and of an
+    animation the first picture counts. What is transparent becomes white or, under ink that is nearly white, black,
+    which a line says. A file that cannot be read as an image is left out, and a line names it. Hidden files and folders
+    are not looked at. Classes are sorted by name and may be of unequal size.
 
     Args:
         path: the folder.
@@ -40,8 +41,8 @@ def images_from_folder(
         color: whether images keep their colors, 3 channels; otherwise they are gray, 1 channel.
         splits: a dict, name of a split -> its fraction of the classes; or -> a list of the names of its classes.
         seed: of the draw of classes, for fractions.
-        fit: how an image that is not square becomes so: "crop" cuts off what is too long, on both sides; "pad" adds
-            white.
+        fit: how an image that is not square becomes so: "pad" adds to the short sides, in the color of its border (the
+            median), so that nothing is lost; "crop" cuts off what is too long, on both sides.
         invert: whether to exchange dark and light. Networks that were trained on `characters()` expect light ink on
             dark paper.
 
@@ -58,9 +59,13 @@ def images_from_folder(
         raise ValueError(f"fit={fit!r} is unknown; choose one of {', '.join(map(repr, FITS))}.")
     classes = _classes_of(folder)
     skipped: list[str] = []
-    read = {name: _read_class(files, size, color, fit, invert, skipped) for name, files in classes.items()}
+    on_black: list[str] = []
+    read = {name: _read_class(files, size, color, fit, invert, skipped, on_black) for name, files in classes.items()}
     if skipped:
         _name_skipped(skipped)
+    if on_black:
+        are = "1 image is" if len(on_black) == 1 else f"{len(on_black):,} images are"
+        print(f"{are} nearly white on transparent and put on black: {_listed(on_black)}.")
     names, counts = list(read), [len(images) for images in read.values()]
     refuse_small_classes(names, counts)
     ids, told = split_classes(names, splits, seed)
@@ -113,17 +118,22 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _read_class(
-    files: list[Path], size: int, color: bool, fit: str, invert: bool, skipped: list[str]
+    files: list[Path], size: int, color: bool, fit: str, invert: bool, skipped: list[str], on_black: list[str]
 ) -> list[np.ndarray]:
-    """The images of one class, uint8 (channels, size, size); what cannot be read is added to `skipped`, with why."""
+    """The images of one class, uint8 (channels, size, size).
+
+    What cannot be read is added to `skipped`, with why; what is put on black, to `on_black`.
+    """
     images = []
     for file in files:
         try:
-            image = _read_image(file, size, color, fit)
+            image, paper = _read_image(file, size, color, fit)
         except Exception as error:  # a damaged file raises whatever its decoder happens to meet
             skipped.append(f"{file.parent.name}/{file.name} ({_why(error)})")
         else:
             images.append(255 - image if invert else image)
+            if paper == "black":
+                on_black.append(f"{file.parent.name}/{file.name}")
     return images
 
 
@@ -136,42 +146,64 @@ def _why(error: Exception) -> str:
 
 
 def _name_skipped(skipped: list[str]) -> None:
-    more = f" and {len(skipped) - NAMED:,} more" if len(skipped) > NAMED else ""
     files = "1 file cannot" if len(skipped) == 1 else f"{len(skipped):,} files cannot"
     was = "was" if len(skipped) == 1 else "were"
-    print(f"Warning: {files} be read as an image and {was} left out: {', '.join(skipped[:NAMED])}{more}.")
+    print(f"Warning: {files} be read as an image and {was} left out: {_listed(skipped)}.")
 
 
-def _read_image(file: Path, size: int, color: bool, fit: str) -> np.ndarray:
-    """One image as uint8 (channels, size, size)."""
+def _listed(files: list[str]) -> str:
+    return ", ".join(files[:NAMED]) + (f" and {len(files) - NAMED:,} more" if len(files) > NAMED else "")
+
+
+def _read_image(file: Path, size: int, color: bool, fit: str) -> tuple[np.ndarray, str]:
+    """One image as uint8 (channels, size, size), and the paper that it was put on, "white" or "black"."""
     from PIL import Image, ImageOps
 
     with Image.open(file) as opened:
         opened.draft(None, (4 * size, 4 * size))  # a large JPEG is read at an eighth of its size, but not smaller
         upright = ImageOps.exif_transpose(opened)
-        image = _on_white(upright).convert("RGB" if color else "L")
-    made: Any = ImageOps.fit if fit == "crop" else ImageOps.pad
-    options = {} if fit == "crop" else {"color": "white"}
-    pixels = np.asarray(made(image, (size, size), Image.Resampling.LANCZOS, **options))
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) if color else pixels[None]
+        image, paper = _on_paper(upright, "RGB" if color else "L")
+    if fit == "crop":
+        square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    else:
+        square = ImageOps.pad(image, (size, size), Image.Resampling.LANCZOS, color=_border(image))
+    pixels = np.asarray(square)
+    return (np.ascontiguousarray(pixels.transpose(2, 0, 1)) if color else pixels[None]), paper
 
 
-def _on_white(image: Any) -> Any:
-    """The image without transparency, in 8 bits."""
+def _border(image: Any) -> tuple[int, ...]:
+    """The color of most of an image's border: of its outermost pixels, the median of each channel."""
+    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return tuple(np.sort(edge, axis=0)[len(edge) // 2].tolist())  # one that occurs, not a mean of two
+
+
+def _on_paper(image: Any, mode: str) -> tuple[Any, str]:
+    """The image without transparency, 8 bits, in this mode; and the paper under it, which its ink differs from."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):  # convert would cut off all that is above 255
-        return Image.fromarray(_in_bytes(np.asarray(image)))
+        return Image.fromarray(_in_bytes(np.asarray(image))).convert(mode), "white"
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image.convert("RGB").convert(mode), "white"
     image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image)
-    return white.convert("RGB")
+    paper = "black" if _is_faint_on_white(image, mode) else "white"
+    sheet = Image.new("RGBA", image.size, paper)
+    sheet.alpha_composite(image)
+    return sheet.convert("RGB").convert(mode), paper
+
+
+def _is_faint_on_white(image: Any, mode: str) -> bool:
+    """Whether what is drawn differs from white by little, as it is in this mode; a pixel counts by its opacity."""
+    ink = np.asarray(image.convert("RGB").convert(mode), float).reshape(image.height, image.width, -1)
+    alpha = np.asarray(image.getchannel("A"), float)
+    if not 0 < alpha.mean() < 255:  # nothing is drawn, or nothing is transparent
+        return False
+    return bool((alpha * (1 - ink / 255).max(-1)).sum() < FAINT * alpha.sum())
 
 
 def _in_bytes(values: np.ndarray) -> np.ndarray:
     """Numbers of 16 bits, or of 8 bits in more, as bytes; others have no known white."""
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"values from {values.min():g} to {values.max():g}: which of them is white?")
+        raise ValueError(f"values from {values.min():g} to {values.max():g}; save it in 8 bits, 255 for white")
     return (values if values.max() <= 255 and values.dtype != np.uint16 else values // 257).astype(np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -142,11 +143,23 @@ def split_classes(names: Sequence[str], splits: Splits, seed: int = 0) -> tuple[
     ids, told = _given(names, given) if given else _drawn(names, fractions, whole("seed", seed, 0))
     for name, chosen in ids.items():
         if len(chosen) < LEAST:
+            advice = "Name more classes for it." if given else f"Change splits: {advised_splits(len(names), LEAST)}."
             raise ValueError(
-                f"The split {name!r} gets {len(chosen)} of {len(names)} classes; an episode needs at least 2. Change "
-                f"splits: splits={{'test': 1.0}} puts all of them in one."
+                f"The split {name!r} gets {len(chosen)} of {len(names)} classes; an episode needs at least 2. {advice}"
             )
     return ids, told
+
+
+def advised_splits(classes: int, least: int) -> str:
+    """Fractions by which training and test both get `least` of the classes, in words; or how many classes it takes."""
+    for train, test in ((0.6, 0.4), (0.5, 0.5)):
+        sizes = [end - start for start, end in pairwise(_bounds([train, test], classes))]
+        if min(sizes) >= least:
+            return f"splits={{'train': {train}, 'test': {test}}} gives {sizes[0]} and {sizes[1]}"
+    return (
+        f"classes for training and others for test take {2 * least} or more; splits={{'test': 1.0}} keeps all "
+        f"{classes} for a method that was trained elsewhere"
+    )
 
 
 def _given(names: Sequence[str], splits: Mapping[str, Collection[str]]) -> tuple[dict[str, Tensor], str]:
@@ -175,12 +188,17 @@ def _drawn(names: Sequence[str], splits: Mapping[str, float], seed: int) -> tupl
     if sum(fractions) > 1 + 1e-9:
         raise ValueError(f"The fractions of splits={dict(splits)} add up to {sum(fractions):g}; expected at most 1.")
     order = np.random.RandomState(seed).permutation(len(names))
-    bounds = [0, *(round(bound * len(names)) for bound in np.cumsum(fractions).tolist())]
+    bounds = _bounds(fractions, len(names))
     ids = {
         name: torch.from_numpy(np.sort(order[bounds[i] : bounds[i + 1]]).astype(np.int64))
         for i, name in enumerate(splits)
     }
     return ids, f"classes {'/'.join(f'{part:g}' for part in fractions)}, seed {seed}"
+
+
+def _bounds(fractions: Sequence[float], classes: int) -> list[int]:
+    """Where each part of the classes begins, and where the last one ends."""
+    return [0, *(round(bound * classes) for bound in np.cumsum(fractions).tolist())]
 
 
 def _unknown_class(name: str, names: Sequence[str]) -> str:

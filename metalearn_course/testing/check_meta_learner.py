@@ -19,6 +19,7 @@ from .._common.console import say
 from ..estimators import Backpropagation
 from ..evaluation import accuracy, evaluate, mse, predictions
 from ..meta_learners.base import MetaLearner
+from ..meta_learners.trained_by import TrainedBy
 from ..tasks.check import admit
 from ..tasks.point_clouds import PointClouds
 from ..tasks.sinusoids import Sinusoids
@@ -26,7 +27,8 @@ from ..tasks.task import Examples, Task, TaskDistribution, one_task
 from ..training import meta_train
 from ..update_rules import Params
 from .causes import Watch, built, own_words
-from .checks import Check, CheckError, expect_equal, named
+from .checks import Check, CheckError, expect_equal, named, refuse_made
+from .defaults import expect_to_take
 from .double import Doubled, InDouble, but_for_rounding, default_dtype
 
 Make = Callable[[], MetaLearner]
@@ -53,6 +55,7 @@ def check_meta_learner(make: Make, tasks: TaskDistribution | None = None) -> Non
 
     Raises:
         CheckError: with the first property that it lacks.
+        TypeError: for a meta-learner in place of what makes one.
     """
     for check in meta_learner_checks(make, tasks):
         check.run()
@@ -76,10 +79,12 @@ def meta_learner_checks(make: Make, tasks: TaskDistribution | None = None) -> li
     Returns:
         A `Check` for each property.
     """
+    refuse_made(make, "check_meta_learner", "meta-learner")
     torch.manual_seed(0)
     meta_learner = _built(make)
     if tasks is None:
         tasks = Sinusoids(shots=5, queries=6) if _for_numbers(meta_learner) else PointClouds()
+        expect_to_take(meta_learner, tasks)
     admit(tasks)
     on_a_stack = [
         adapt_returns_what_it_learned,
@@ -174,8 +179,14 @@ def same_loss_whatever_is_drawn(make: Make, tasks: TaskDistribution) -> None:
     if not torch.allclose(losses[0], losses[1], equal_nan=True):
         raise CheckError(
             f"{type(meta_learner).__name__}: the objective of the same tasks differs with the random numbers, so that "
-            f"nothing can be compared. Make it without them here: TrainedBy(..., fresh_start=False), for example."
+            f"nothing can be compared. {_without_random_numbers(meta_learner)}"
         )
+
+
+def _without_random_numbers(meta_learner: MetaLearner) -> str:
+    if isinstance(meta_learner, TrainedBy):
+        return "Make it without them here: TrainedBy(..., fresh_start=False)."
+    return "Draw them in train mode only, if self.training, or once, in __init__."
 
 
 def vmap_equals_the_loop(make: Make, tasks: TaskDistribution) -> None:

@@ -12,7 +12,8 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
 from .._common.console import say
 from ..update_rules import Params, Trace, UpdateRule, check_rule, unroll
-from .checks import Check, CheckError, expect_equal, named
+from ..update_rules.trial import is_swapped, swapped
+from .checks import Check, CheckError, expect_equal, named, refuse_made
 
 Make = Callable[[], UpdateRule]
 
@@ -28,7 +29,7 @@ def check_update_rule(make: Make, params: Params | None = None) -> None:
     A rule that is a module is converted to float64, and once to float32, by its `to`.
 
     1. `init` and `update` leave their arguments unchanged.
-    2. The state is a tree of tensors, and new params have the names and shapes of the old ones.
+    2. The state is a tree of tensors, and new params have the names and shapes of the old ones, and come first.
     3. The same inputs give the same result, whatever numbers were drawn and whatever was asked before.
     4. A run in two parts, by two rules, equals one run: all that a rule remembers is in its state.
     5. vmap over a stack of trainings equals a loop over them.
@@ -46,6 +47,7 @@ def check_update_rule(make: Make, params: Params | None = None) -> None:
 
     Raises:
         CheckError: with the first property that it lacks.
+        TypeError: for a rule in place of what makes one.
     """
     for check in update_rule_checks(make, params):
         check.run()
@@ -63,6 +65,7 @@ def update_rule_checks(make: Make, params: Params | None = None) -> list[Check]:
     Returns:
         A `Check` for each property.
     """
+    refuse_made(make, "check_update_rule", "update rule")
     torch.manual_seed(0)
     rule = make()
     check_rule(rule)
@@ -145,7 +148,7 @@ def _same(tree: Any, other: Any) -> bool:
 
 
 def state_is_a_tree_of_tensors(make: Make, start: Params) -> None:
-    """The state holds tensors only, and new params have the names and shapes of the old ones."""
+    """The state holds tensors only; new params have the names and shapes of the old ones, and come first."""
     rule = _made(make)
     params, grads, state, loss = _inputs(rule, start)
     new, after = rule.update(params, grads, state, loss)
@@ -156,6 +159,8 @@ def state_is_a_tree_of_tensors(make: Make, start: Params) -> None:
                 f"tensors only: torch.tensor(0) for a number, () where there is nothing to remember."
             )
     _expect_shapes(rule, new, params)
+    if is_swapped(rule, params, grads, loss):
+        raise CheckError(swapped(rule))
 
 
 def _expect_shapes(rule: UpdateRule, new: Params, params: Params) -> None:

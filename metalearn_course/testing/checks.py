@@ -7,7 +7,7 @@ from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class CheckError(AssertionError):
@@ -24,6 +24,23 @@ class Check(NamedTuple):
 
     name: str
     run: Callable[[], None]
+
+
+def refuse_made(make: Any, checker: str, kind: str) -> None:
+    """TypeError, in a line, where `make` is no function but what it should make.
+
+    Args:
+        make: what was given to the checker.
+        checker: its name.
+        kind: what is checked, in words.
+    """
+    if callable(make) and not isinstance(make, nn.Module) and (isinstance(make, type) or not hasattr(make, "update")):
+        return
+    name = type(make).__name__
+    raise TypeError(
+        f"{checker} got {name}; expected a function without arguments that makes a new {kind} at every call. Write "
+        f"{checker}(lambda: {name}(...))."
+    )
 
 
 def named(check: Callable[..., None], *arguments: Any) -> Check:

@@ -16,7 +16,7 @@ from .nesterov import Nesterov
 from .rmsprop import RMSprop
 from .sgd import SGD
 from .stop_if_diverged import StopIfDiverged
-from .trial import check_state, try_rule
+from .trial import check_state, reads_loss, try_rule
 from .unroll import Params, Step, Trace, UpdateRule, check_rule, training_steps, unroll
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "check_rule",
     "check_state",
     "log_and_sign",
+    "reads_loss",
     "training_steps",
     "try_rule",
     "unroll",

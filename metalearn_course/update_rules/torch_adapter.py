@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
 from .._common.options import options
-from . import Params, UpdateRule, check_rule, check_state, try_rule
+from . import Params, UpdateRule, check_rule, check_state, reads_loss, try_rule
 
 _GIVE = "Give it model.named_parameters()."
 
@@ -40,6 +40,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     """
 
     state: Any  # of the rule: the tensors of its tree
+    _does_without: UpdateRule | None = None  # a rule that was found not to read the loss
 
     def __init__(
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Mapping[str, Tensor], rule: UpdateRule
@@ -67,20 +68,18 @@ class TorchOptimizer(torch.optim.Optimizer):
 
         Args:
             closure: refused; call `loss.backward()` before.
-            loss: its value, a scalar, for rules that read it (`MetaLSTMGates`).
+            loss: its value, a scalar, for rules that read it (`MetaLSTMGates`, `StopIfDiverged`). A first step
+                without it finds out whether the rule does.
 
         Raises:
             ValueError: if no parameter has a gradient, or the rule reads the loss and there is none.
             TypeError: for a closure.
         """
-        kind = type(self.rule).__name__
         if closure is not None:
             raise TypeError(
                 "step takes no closure. Call zero_grad(), loss.backward() and then step(); a rule that reads the loss "
                 "is given it by name, step(loss=loss)."
             )
-        if loss is None and getattr(self.rule, "needs_loss", False):
-            raise ValueError(f"{kind} reads the loss, and got none. Call step(loss=loss) after loss.backward().")
         mine = self._named()
         if all(p.grad is None for p in mine.values()):
             raise ValueError("No parameter has a gradient. Call loss.backward() before step().")
@@ -91,8 +90,15 @@ class TorchOptimizer(torch.optim.Optimizer):
             if value.shape != ():
                 raise ValueError(f"loss has shape {tuple(value.shape)}; expected a scalar. Give the mean, loss.mean().")
             grads = {name: _gradient(p) for name, p in mine.items()}
-            state = tree_unflatten(self.state["rule"], self._tree)
-            params, state = self._at_rate().update(self._copies(), grads, state, value)
+            state, rule = tree_unflatten(self.state["rule"], self._tree), self._at_rate()
+            if loss is None and self._does_without is not self.rule:
+                if reads_loss(rule, self._copies(), grads, state):
+                    raise ValueError(
+                        f"{type(rule).__name__} reads the loss, and got none. Call step(loss=loss) after "
+                        f"loss.backward()."
+                    )
+                self._does_without = self.rule
+            params, state = rule.update(self._copies(), grads, state, value)
             self._remember(state)
             for name, p in mine.items():
                 if p.requires_grad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ def try_rule(rule: UpdateRule, params: Params) -> None:
 
     Raises:
         TypeError: if it is no rule, changes its arguments in place, drops a parameter or returns one of another shape,
-            returns no state or one that holds anything but tensors, or remembers what its state does not hold.
+            returns no state or one that holds anything but tensors, remembers what its state does not hold, or returns
+            the two in the wrong order.
     """
     check_rule(rule)
     name = type(rule).__name__
@@ -54,6 +56,57 @@ def try_rule(rule: UpdateRule, params: Params) -> None:
             f"{name}.update gives another result when it is asked the same again: it remembers something outside of "
             f"its state. Return all of it as the state."
         )
+    if is_swapped(rule, params, grads, loss):
+        raise TypeError(swapped(rule))
+
+
+def is_swapped(rule: UpdateRule, params: Params, grads: Params, loss: Tensor) -> bool:
+    """Whether a first update gives the same new params for other params, and another state: as (state, params) does.
+
+    Args:
+        rule: the rule.
+        params: name -> tensor.
+        grads: likewise.
+        loss: a scalar.
+    """
+    results = []
+    for shift in (0.0, 1.0):
+        moved = {name: p + shift for name, p in params.items()}
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            results.append(rule.update(moved, grads, rule.init(moved), loss))
+    first, second = results
+    return not _differ(first[0], second[0]) and _differ(first[1], second[1])
+
+
+def swapped(rule: UpdateRule) -> str:
+    """What is said of a rule that returns its state first."""
+    return (
+        f"{type(rule).__name__}.update returns new params that do not depend on the ones it is given, but a state "
+        f"that does; {_EXPECTED}."
+    )
+
+
+def reads_loss(rule: UpdateRule, params: Params, grads: Params, state: Any) -> bool:
+    """Whether a rule has to be given the loss: it says `needs_loss = True`, or its update differs with the loss.
+
+    One that says `needs_loss = False`, and stays finite with the NaN that stands for no loss, does without.
+
+    Args:
+        rule: the rule.
+        params: name -> tensor.
+        grads: likewise.
+        state: the rule's.
+    """
+    says = getattr(rule, "needs_loss", None)
+    if says:
+        return True
+    zero, results = next(iter(params.values())).new_zeros(()), []
+    for loss in (math.nan, 0.01, 1.0, 100.0):
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            results.append(rule.update(params, grads, state, zero + loss))
+    if says is False and all(leaf.isfinite().all() for leaf in tree_leaves(results[0][0])):
+        return False
+    return any(_differ(results[0], other) for other in results[1:])
 
 
 def check_state(rule: UpdateRule, state: Any) -> None:
@@ -100,4 +153,4 @@ def _differ(first: Any, second: Any) -> bool:
         return False
 
 
-__all__ = ["check_state", "try_rule"]
+__all__ = ["check_state", "is_swapped", "reads_loss", "swapped", "try_rule"]

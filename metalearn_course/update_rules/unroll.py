@@ -18,8 +18,9 @@ class UpdateRule(Protocol):
     arguments unchanged. params, grads: name -> tensor. state: a tree of tensors, that is, tuples, lists and dicts that
     hold tensors, `()` where there is nothing to remember. loss: what the loss was at `params`, a scalar.
 
-    A rule that reads the loss says so with an attribute `needs_loss = True`. `TorchOptimizer` then refuses a step
-    without the loss; other rules get NaN in its place.
+    A rule that reads the loss may say so with an attribute `needs_loss = True`; `TorchOptimizer`, which also finds out,
+    refuses a step without the loss. Other rules get NaN in its place, also one that can do without the loss and says
+    so, `needs_loss = False`.
     """
 
     def init(self, params: Params) -> Any:

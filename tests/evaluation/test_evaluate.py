@@ -72,6 +72,16 @@ def test_accuracy_and_mse_by_hand():
     assert mse(torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [0.0]])).item() == 5.0
 
 
+def test_an_answer_that_is_not_finite_is_wrong_whatever_the_label():
+    """One that names its class by minus infinity for the others is right."""
+    nan, inf = math.nan, math.inf
+    bad = torch.tensor([[nan, 1.0, 2.0], [0.0, nan, 1.0], [inf, 0.0, 0.0], [nan] * 3, [-inf] * 3])
+    for label in range(3):
+        assert accuracy(bad, torch.full((5,), label)).item() == 0
+    fair = torch.tensor([[-inf, 3.0, -inf], [-inf, 1.0, 2.0]])
+    assert accuracy(fair, torch.tensor([1, 2])).item() == 1
+
+
 def test_accuracy_of_a_regression_is_refused():
     with pytest.raises(TypeError, match=r"accuracy needs labels; y is torch.float32.* metric=mse"):
         evaluate(MAML(mlp(1, 1), loss=F.mse_loss), Sinusoids(), episodes=2)
@@ -81,12 +91,65 @@ def test_accuracy_of_a_regression_is_refused():
 
 
 def test_adaptation_that_diverges_is_counted_and_said():
-    """A rate of 1e30 makes every answer NaN; accuracy would call that chance."""
+    """A rate of 1e30 makes every answer NaN: none is right, and nothing is seen of what they depend on."""
     wild = MAML(mlp(4, 8, 3), steps=3, lr=1e30)
     result = evaluate(wild, PointClouds(), episodes=30)
+    assert result.mean == 0 and result.dependencies == Dependencies(False, False, False, known=False)
     assert result.not_finite == 30 and "; 30 tasks with answers that are not finite)" in str(result)
     tame = evaluate(MAML(mlp(4, 3), lr=0.1), PointClouds(), episodes=30)
     assert tame.not_finite == 0 and "not finite" not in str(tame)
+
+
+class Spoiled:
+    """Clusters with a number that is none in each task: in the first query, in all of them, or in the support set."""
+
+    protocol = "spoiled clusters"
+
+    def __init__(self, where, number=math.nan):
+        self.where, self.number = where, number
+
+    def sample(self, tasks, generator):
+        task = PointClouds().sample(tasks, generator)
+        x, y = task.support if self.where == "support" else task.query
+        x = x.clone()
+        x[:, slice(None) if self.where == "queries" else 0, 0] = self.number
+        return task._replace(**{"support" if self.where == "support" else "query": Examples(x, y)})
+
+
+class Mixing(NearestNeighbor):
+    """Depends on the other queries."""
+
+    def predict(self, adapted, x):
+        return super().predict(adapted, x - x.mean(0))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_query_that_is_not_finite_is_wrong_and_no_leak(number):
+    """Every task loses exactly its first query, and 1 / queries of its accuracy where that was right."""
+    clean, spoiled = (evaluate(NearestNeighbor(), t, episodes=40) for t in (PointClouds(), Spoiled("query", number)))
+    batches, generator = [], torch.Generator().manual_seed(1)
+    for size in (25, 15):
+        batches.append(PointClouds().sample(size, generator))
+    rights = []
+    for batch in batches:
+        for i in range(len(batch.classes)):
+            task = one_task(batch, i)
+            answer = NearestNeighbor().fit(task.support)(task.query.x[:1]).argmax(-1)
+            rights.append((answer == task.query.y[:1]).float().item() / len(task.query.y))
+    assert sum(rights) > 0
+    assert spoiled.per_task.tolist() == pytest.approx((clean.per_task - torch.tensor(rights)).tolist())
+    assert spoiled.not_finite == 40 and spoiled.dependencies == clean.dependencies == OWN_SUPPORT_ONLY
+
+
+@pytest.mark.parametrize("where", ["query", "queries", "support"])
+def test_dependencies_are_those_of_the_method_whatever_the_tasks_hold(where):
+    for method in (NearestNeighbor(), Embedded(mlp(4, 8)), Mixing(), Embedded(nn.BatchNorm1d(4))):
+        for train_mode in (False, True):
+            expected = dependencies(method, PointClouds(), train_mode=train_mode)
+            assert dependencies(method, Spoiled(where), train_mode=train_mode) == expected
+    assert dependencies(Mixing(), Spoiled(where)) == Dependencies(True, True, False)
+    if where == "queries":
+        assert evaluate(Embedded(mlp(4, 8)), Spoiled(where), episodes=10).mean == 0
 
 
 def test_evaluate_equals_a_loop_over_tasks_by_hand():
@@ -336,6 +399,7 @@ def test_measuring_leaves_the_tasks_alone():
         (Dependencies(True, True, True), "leaks: depends on other tasks and on the other queries"),
         (Dependencies(True, False, True), "leaks: depends on other tasks"),
         (Dependencies(False, False, False), "depends on no other example"),
+        (Dependencies(False, False, False, known=False), "on what it depends is not known: the answer is NaN"),
     ],
 )
 def test_dependencies_in_words(found, words):

@@ -148,6 +148,8 @@ def test_tables_say_it_as_html_and_as_text() -> None:
     assert 'scope="col"' in data["text/html"] and "my &lt;symbols&gt;" in data["text/html"]
     row = repr(figures.dependency_table({"pixels": RESULT.dependencies})).splitlines()[-1]
     assert row.split() == ["pixels", "yes", "no", "no"]
+    row = repr(figures.dependency_table({"diverged": Dependencies(True, False, False, known=False)})).splitlines()[-1]
+    assert row.split() == ["diverged", "yes", "?", "?"]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,12 @@ def test_a_query_label_that_the_support_set_lacks(make):
 
 
 @classifiers
+def test_labels_that_count_from_1(make):
+    says = r"^Label 0 has no support example .* Labels count from 0: give y - 1\.$"
+    refused(lambda: make().fit(points([1, 2, 3])), ValueError, says)
+
+
+@classifiers
 @pytest.mark.parametrize("labels", [torch.tensor([0.0, 1.0, 2.0]), torch.eye(3), torch.tensor([[0.0], [1.0], [2.0]])])
 def test_float_labels(make, labels):
     """Also in training, with or without classes: not a method but says that it tells classes apart."""
@@ -92,6 +98,25 @@ def test_an_empty_support_set(make):
     empty, some = points(targets), points([0, 1, 2])
     refused(lambda: make().fit(empty), ValueError, "The support set is empty.* at least one example")
     refused(lambda: make()(stacked(empty, some, 3)), ValueError, "The support set is empty.* at least one example")
+
+
+@every
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_support_set_that_is_not_finite(make, number):
+    """Its answers would be NaN, whose argmax is class 0."""
+    targets = torch.zeros(3, 1) if make is EVERY["NeuralProcess"] else [0, 1, 2]
+    support = points(targets)
+    support.x[1, 2] = number
+    refused(
+        lambda: make().fit(support),
+        ValueError,
+        r"^support\.x holds NaN or infinity in 1 of 3 examples, the first at 1; expected finite numbers\. Leave .*out",
+    )
+
+
+def test_targets_that_are_not_finite():
+    support = points([[0.0], [float("nan")], [float("inf")]])
+    refused(lambda: EVERY["NeuralProcess"]().fit(support), ValueError, r"support\.y holds NaN .* 2 of 3 .* first at 1")
 
 
 # --- numbers of classes and of examples
@@ -241,7 +266,11 @@ IMAGES = {
             ValueError,
             r"x of shape \(\d, 28, 28\); .*\(n, 1, 28, 28\)\. Give it a batch of images",
         ),
-        (torch.rand(3, 7), ValueError, r"x of shape \(\d, 7\); .*\. Features need a method built with features=7"),
+        (
+            torch.rand(3, 7),
+            ValueError,
+            r"x of shape \(\d, 7\); .*\. Features need an encoder .* mlp\(7, 64\), or .* features=7\.",
+        ),
         (torch.ones(3, 1, 28, 28, dtype=torch.uint8), TypeError, r"torch\.uint8; .* Convert them: x\.float\(\) / 255"),
     ],
     ids=["another size", "no channel", "features", "bytes"],

@@ -89,7 +89,7 @@ def test_what_converts_inside_is_not_disturbed_and_other_errors_stay():
 
     assert evaluate(Converts(mlp(4, 3)), Doubled(PointClouds()), episodes=2).per_task.shape == (2,)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        Prototypical(mlp(5, 3)).fit(one().support)
+        Prototypical(nn.Sequential(mlp(4, 8), mlp(5, 3))).fit(one().support)
     assert evaluate(NearestNeighbor(), Doubled(PointClouds()), episodes=2).per_task.shape == (2,)
 
 

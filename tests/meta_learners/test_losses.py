@@ -169,3 +169,15 @@ def test_a_checked_loss_is_the_loss_and_travels():
     weighted = nn.CrossEntropyLoss(torch.ones(3))
     assert checked(weighted, "MAML") is weighted
     assert TrainedBy(mlp(1, 1), SGD(0.1), 1, loss=F.mse_loss).by(SGD(0.2)).loss.__name__ == "mse_loss"
+
+
+def test_whole_numbers_as_targets_of_a_regression_are_led_to_what_works():
+    """The advice of each refusal, followed, leads on to an answer."""
+    method = MAML(mlp(1, 8, 1), steps=1, lr=0.05, loss=F.mse_loss)
+    x, y = torch.rand(8, 1), torch.arange(8)
+    with pytest.raises(ValueError, match=r"If they are the targets of a regression, give numbers: y\.float\(\)\."):
+        method.fit(Examples(x, y[:, None]))
+    assert method.fit(Examples(x, y[:, None].float()))(x).shape == (8, 1)
+    with pytest.raises(ValueError, match=r"Give numbers as float, y\.float\(\)\[\.\.\., None\]; for labels of"):
+        method.fit(Examples(x, y))
+    assert method.fit(Examples(x, y.float()[..., None]))(x).shape == (8, 1)

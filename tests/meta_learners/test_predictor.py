@@ -116,3 +116,39 @@ def test_the_answers_of_fit_are_those_of_the_stack_in_eval_mode():
     method, stack = MAML(dropping(), steps=2, lr=0.1), clusters()
     fitted = torch.stack([method.fit(one_task(stack, i).support)(one_task(stack, i).query.x) for i in range(3)])
     torch.testing.assert_close(fitted, predictions(method.eval(), stack))
+
+
+@pytest.mark.parametrize("make", META_LEARNERS.values(), ids=META_LEARNERS)
+def test_a_single_query_without_the_dimension_of_the_batch(make):
+    tasks = waves() if inspect.unwrap(make().loss) is F.mse_loss else clusters()
+    task = one_task(tasks, 0)
+    predictor = make().fit(task.support)
+    with pytest.raises(ValueError, match=r"^x has shape \(\d,\), as a single query; expected .*, \(m, \d\)\. Give x\["):
+        predictor(task.query.x[0])
+    assert predictor(task.query.x[0][None]).shape == (1, predictor(task.query.x).shape[1])
+
+
+@pytest.mark.parametrize("make", [lambda: Prototypical(mlp(4, 8)), lambda: MAML(mlp(4, 8, 3), steps=1)])
+def test_inputs_of_another_width_than_the_first_layer(make):
+    """In fit, in its answers, and in a stack."""
+    method, task = make(), one()
+    narrow = task.support._replace(x=task.support.x[:, :3])
+    name = type(method).__name__
+    says = rf"^x has shape \(.*, 3\), 3 features each; a layer of {name} takes 4\. .* as in mlp\(3, 32\)\.$"
+    with pytest.raises(ValueError, match=says):
+        method.fit(narrow)
+    with pytest.raises(ValueError, match=says):
+        method.fit(task.support)(task.query.x[:, :3])
+    stack = clusters()
+    with pytest.raises(ValueError, match=says):
+        method(stack._replace(support=narrow_of(stack.support), query=narrow_of(stack.query)))
+
+
+def narrow_of(examples):
+    return examples._replace(x=examples.x[..., :3])
+
+
+def test_a_width_that_is_wrong_inside_of_a_network_is_left_to_torch():
+    wrong = Prototypical(nn.Sequential(nn.Linear(4, 8), nn.Linear(16, 3)))
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        wrong.fit(one().support)

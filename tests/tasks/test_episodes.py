@@ -108,7 +108,7 @@ def test_protocol():
     [
         (
             {"split": "validation"},
-            "5-way episodes need 5 classes; the 'validation' split has 2. Lower ways or use split='train'.",
+            "5-way episodes need 5 classes; the 'validation' split has 2. Lower ways.",
         ),
         ({"ways": 20}, "20-way episodes need 20 classes; the 'train' split has 8. Lower ways."),
         (

@@ -1,5 +1,8 @@
 """A folder of images: what is read from it, what is left out, how classes are split, what is refused."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -139,7 +142,7 @@ def test_a_palette_with_transparency_and_a_cmyk_jpeg(tmp_path):
 
 def test_floats_of_unknown_scale_are_left_out(tmp_path, capsys):
     only(tmp_path, Image.new("F", (9, 9), 0.5), name="a.tiff")
-    assert "mine/a.tiff (values from 0.5 to 0.5: which of them is white?)" in capsys.readouterr().out
+    assert "mine/a.tiff (values from 0.5 to 0.5; save it in 8 bits, 255 for white)" in capsys.readouterr().out
 
 
 def halves(width, height):
@@ -149,13 +152,85 @@ def halves(width, height):
     return image
 
 
-def test_crop_keeps_the_middle_and_pad_adds_white(tmp_path):
+def test_crop_keeps_the_middle_and_pad_all_of_it(tmp_path):
     image = Image.new("L", (30, 10), 255)
     image.paste(0, (10, 0, 20, 10))
-    assert only(tmp_path, image, size=10).max() == 0
-    padded = only(tmp_path, image, size=30, fit="pad")[0]
+    assert only(tmp_path, image, size=10, fit="crop").max() == 0
+    padded = only(tmp_path, image, size=30)[0]
     black = (padded < 0.5).nonzero()
     assert black.min(0).values.tolist() == [10, 10] and black.max(0).values.tolist() == [19, 19]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("light", [False, True])
+def test_a_tall_or_wide_image_keeps_its_object_on_the_paper_of_its_border(tmp_path, turned, light):
+    """A square at one end, which a crop of the middle would lose: a third of 90 x 30, so 100 of 30 x 30 pixels."""
+    ink, paper = ((250, 240, 230), (0, 40, 80)) if light else ((0, 40, 80), (250, 240, 230))
+    image = Image.new("RGB", (90, 30), paper)
+    image.paste(ink, (0, 0, 30, 30))
+    image = image.rotate(90, expand=True) if turned else image
+    pixels = only(tmp_path, image, size=30, color=True).permute(1, 2, 0).mul(255).round()
+    near = [(pixels - torch.tensor(color, dtype=torch.float)).abs().amax(-1) < 30 for color in (ink, paper)]
+    assert near[0].sum().item() == pytest.approx(100, abs=12)
+    assert (near[0] | near[1]).float().mean() > 0.95  # no third color but where the two meet
+    edge = torch.cat([pixels[0], pixels[-1]] if not turned else [pixels[:, 0], pixels[:, -1]])
+    assert (edge == torch.tensor(paper)).all()
+
+
+def test_a_border_of_two_colors_gives_one_of_them(tmp_path):
+    image = halves(20, 10)
+    assert set(only(tmp_path, image, size=20)[0, 0].mul(255).tolist()) <= {0.0, 255.0}
+
+
+# --- transparent
+
+
+def drawn(ink, around=(0, 0, 0, 0)):
+    """A square of ink on transparent."""
+    image = Image.new("RGBA", (40, 40), around)
+    image.paste(ink, (10, 10, 30, 30))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("ink", "color", "paper"),
+    [
+        ((0, 0, 0, 255), False, 255),
+        ((255, 255, 255, 255), False, 0),
+        ((255, 255, 255, 255), True, 0),
+        ((240, 240, 245, 100), False, 0),  # half transparent, and nearly white
+        ((255, 255, 0, 255), True, 255),  # yellow differs from white in blue, and in gray by a tenth
+        ((255, 255, 160, 255), False, 0),
+        ((128, 128, 128, 255), False, 255),
+    ],
+)
+def test_transparent_becomes_a_paper_that_the_ink_differs_from(tmp_path, capsys, ink, color, paper):
+    for around in ((0, 0, 0, 0), (255, 255, 255, 0)):  # what lies under the transparent part is of no account
+        pixels = only(tmp_path, drawn(ink, around), color=color, size=40).mul(255).round()
+        assert pixels[:, 0, 0].tolist() == [paper] * len(pixels)
+        expected = [ink[3] / 255 * c + (1 - ink[3] / 255) * paper for c in ink[:3]]
+        expected = expected if color else [0.299 * expected[0] + 0.587 * expected[1] + 0.114 * expected[2]]
+        assert pixels[:, 20, 20].tolist() == pytest.approx(expected, abs=2)
+        said = "1 image is nearly white on transparent and put on black: mine/a.png.\n" in capsys.readouterr().out
+        assert said == (paper == 0)
+
+
+def test_all_of_a_folder_of_white_drawings_are_seen(tmp_path, capsys):
+    for name in ("one", "two"):
+        for i in range(12):
+            save(tmp_path / name, f"{i:02}.png", drawn((255, 255, 255, 255)))
+    data = images_from_folder(tmp_path, splits=ALL)
+    assert all(data.of_class(name).amax((1, 2, 3)).eq(1).all() for name in data.names)
+    assert all(data.of_class(name).amin((1, 2, 3)).eq(0).all() for name in data.names)
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith("24 images are nearly white on transparent and put on black: one/00.png, one/01.png")
+    assert line.endswith("two/07.png and 4 more.")
+
+
+def test_nothing_drawn_and_nothing_transparent_is_put_on_white(tmp_path, capsys):
+    assert only(tmp_path, Image.new("RGBA", (9, 9), (0, 0, 0, 0))).unique().item() == 1
+    assert only(tmp_path, Image.new("RGBA", (9, 9), (255, 255, 255, 255))).unique().item() == 1
+    assert "on black" not in capsys.readouterr().out
 
 
 def test_upright_as_exif_says(tmp_path):
@@ -238,8 +313,12 @@ def test_splits_by_names(zoo):
         ),
         (
             {"train": 0.8, "test": 0.2},
-            "The split 'test' gets 1 of 6 classes; an episode needs at least 2. Change splits: splits={'test': 1.0} "
-            "puts all of them in one.",
+            "The split 'test' gets 1 of 6 classes; an episode needs at least 2. Change splits: splits={'train': 0.6, "
+            "'test': 0.4} gives 4 and 2.",
+        ),
+        (
+            {"train": ["ant", "bee"], "test": ["cat"]},
+            "The split 'test' gets 1 of 6 classes; an episode needs at least 2. Name more classes for it.",
         ),
     ],
 )
@@ -247,6 +326,60 @@ def test_splits_that_do_not_fit(zoo, splits, says):
     with pytest.raises(ValueError) as caught:
         images_from_folder(zoo, splits=splits)
     assert str(caught.value) == says
+
+
+def of_classes(folder, count):
+    for i in range(count):
+        for j in range(2):
+            save(folder / f"class{i:02}", f"{j}.png", Image.new("L", (4, 4)))
+    return folder
+
+
+def advised(error):
+    """The splits that a message advises, and the sizes that it promises."""
+    found = re.search(r"splits=(\{.*?\})(?: gives (\d+) and (\d+))?", str(error.value))
+    return ast.literal_eval(found[1]), [int(n) for n in found.groups()[1:] if n]
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+def test_the_splits_that_are_advised_for_few_classes_leave_some_to_train_on(tmp_path, count):
+    """Up to 8 classes the default leaves a split with one; from 4 on there is one for training and one for test."""
+    folder = of_classes(tmp_path, count)
+    with pytest.raises(ValueError, match=r"an episode needs at least 2\. Change splits: ") as caught:
+        images_from_folder(folder)
+    splits, promised = advised(caught)
+    data = images_from_folder(folder, splits=splits)
+    assert list(data.splits) == (["train", "test"] if count >= 4 else ["test"])
+    if count >= 4:
+        assert [len(ids) for ids in data.splits.values()] == promised
+    else:
+        assert "take 4 or more" in str(caught.value)
+
+
+@pytest.mark.parametrize("count", range(9, 13))
+def test_few_classes_for_the_ways_of_a_test_are_split_otherwise(tmp_path, count):
+    """With 9 to 12 the default leaves two for validation or test; nobody is sent to test on what was trained on."""
+    data = images_from_folder(of_classes(tmp_path, count))
+    with pytest.raises(
+        ValueError, match=rf"^3-way .* has 2\. Lower ways, or split the {count} classes other"
+    ) as caught:
+        Episodes(data, ways=3, shots=1, queries=1, split="test")
+    assert "split='train'" not in str(caught.value)
+    splits, promised = advised(caught)
+    data = images_from_folder(tmp_path, splits=splits)
+    assert [len(ids) for ids in data.splits.values()] == promised
+    for split in ("train", "test"):
+        Episodes(data, ways=3, shots=1, queries=1, split=split)
+    with pytest.raises(ValueError, match=rf"for training and others for test take 14 or more; .* keeps all {count} "):
+        Episodes(data, ways=7, shots=1, queries=1, split="test")
+
+
+@pytest.mark.parametrize(("count", "splits"), [(13, None), (12, (0.6, 0.4)), (7, (0.6, 0.4)), (6, (0.5, 0.5))])
+def test_the_numbers_of_classes_that_the_documents_say_suffice_for_3_ways(tmp_path, count, splits):
+    given = {} if splits is None else {"splits": dict(zip(("train", "test"), splits, strict=True))}
+    data = images_from_folder(of_classes(tmp_path, count), **given)
+    for split in ("train", "test"):
+        assert Episodes(data, ways=3, shots=1, queries=1, split=split).ways == 3
 
 
 # --- refused
@@ -280,7 +413,7 @@ def test_folders_of_another_form(tmp_path, zoo):
 def test_other_arguments(zoo):
     with pytest.raises(ValueError, match="size=0; expected at least 1, a whole number"):
         images_from_folder(zoo, size=0)
-    with pytest.raises(ValueError, match="fit='stretch' is unknown; choose one of 'crop', 'pad'"):
+    with pytest.raises(ValueError, match="fit='stretch' is unknown; choose one of 'pad', 'crop'"):
         images_from_folder(zoo, fit="stretch")
     with pytest.raises(ValueError, match="seed=-1"):
         images_from_folder(zoo, seed=-1)

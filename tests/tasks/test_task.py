@@ -62,7 +62,22 @@ def test_good_tasks_pass():
             r"query: x has shape",
         ),
         (episodes()._replace(classes=torch.tensor([[7, 3]])), ValueError, r"classes have shape \(1, 2\)"),
-        (episodes(support_y=(((0,), (1,)), ((1,), (0,)))), ValueError, r"support labels have shape \(2, 2, 1\)"),
+        (
+            episodes(support_y=(((0,), (1,)), ((1,), (0,)))),
+            ValueError,
+            r"support labels have shape \(2, 2, 1\); .* y\[\.\.\., 0\]\. If .* regression, give numbers: y\.float\(\)",
+        ),
+        (
+            episodes(support_y=((1, 2), (2, 1))),
+            ValueError,
+            r"support label 2 is out of range; .* 0 \.\.\. 1\. Labels count from 0: give y - 1\.$",
+        ),
+        (episodes(support_y=((0, 1), (1, 1))), ValueError, r"needs at least one\.$"),
+        (
+            episodes()._replace(classes=torch.tensor([[7.0, 3.0], [2.0, 9.0]])),
+            TypeError,
+            r"classes have dtype torch\.float32; expected global ids, torch\.int64\. Convert .* classes\.long\(\)",
+        ),
     ],
 )
 def test_bad_tasks_are_refused_on_the_stack(tasks, error, message):

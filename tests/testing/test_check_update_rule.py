@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from metalearn_course import SGD, Adam, CoordinateRates, LearnedRate, Momentum, check_update_rule
+from metalearn_course import SGD, Adam, CoordinateRates, LearnedRate, Momentum, TorchOptimizer, check_update_rule
 from metalearn_course.testing import CheckError, update_rule_checks
 
 
@@ -227,3 +227,45 @@ def test_a_check_can_be_run_alone_and_leaves_random_numbers_and_the_rule_as_they
     assert {check.name for check in update_rule_checks(lambda: Adam(0.1))} < {
         check.name for check in update_rule_checks(LearnedRate)
     }
+
+
+@pytest.mark.parametrize("given", [SGD(0.1), LearnedRate(0.1), 3])
+def test_a_rule_in_place_of_what_makes_one(given):
+    name = type(given).__name__
+    with pytest.raises(TypeError) as caught:
+        check_update_rule(given)
+    assert str(caught.value) == (
+        f"check_update_rule got {name}; expected a function without arguments that makes a new update rule at every "
+        f"call. Write check_update_rule(lambda: {name}(...))."
+    )
+
+
+class Swapped(Momentum):
+    """2. It returns (state, params), which have the same names and shapes."""
+
+    def update(self, params, grads, state, loss):
+        new, after = super().update(params, grads, state, loss)
+        return after, new
+
+
+class Dual(SGD):
+    """Its params are the start minus the sum of all gradients: both are in its state, and nothing is wrong with it."""
+
+    def init(self, params):
+        return params, {k: torch.zeros_like(p) for k, p in params.items()}
+
+    def update(self, params, grads, state, loss):
+        start, total = state
+        total = {k: t + grads[k] for k, t in total.items()}
+        return {k: p - self.lr * total[k] for k, p in start.items()}, (start, total)
+
+
+def test_params_and_state_in_the_wrong_order_are_found_though_they_look_alike():
+    says = (
+        r"^Swapped\.update returns new params that do not depend on .*; expected \(params, state\), as in `return new_"
+    )
+    with pytest.raises(CheckError, match=says):
+        check_update_rule(lambda: Swapped(0.1))
+    with pytest.raises(TypeError, match=says):
+        TorchOptimizer([nn.Parameter(torch.ones(2))], Swapped(0.1))
+    check_update_rule(lambda: Dual(0.1))

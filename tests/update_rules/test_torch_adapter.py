@@ -23,6 +23,7 @@ from metalearn_course import (
     Momentum,
     Nesterov,
     RMSprop,
+    StopIfDiverged,
     TorchOptimizer,
     unroll,
 )
@@ -239,20 +240,78 @@ def test_a_rule_that_reads_the_loss_is_given_it_by_name() -> None:
         optimizer.step(loss=2.0)
 
 
-class Silent(Watches):
+class Silent(LearnedRate):
     """One that reads the loss and forgot to say so."""
+
+    def update(self, params, grads, state, loss):
+        return {k: p - loss * self.log_lr.exp() * grads[k] for k, p in params.items()}, state
+
+
+class SilentMemory(SGD):
+    """One whose first update does not show that it reads the loss."""
+
+    def init(self, params):
+        return torch.ones(())
+
+    def update(self, params, grads, state, loss):
+        return {k: p - state * self.lr * grads[k] for k, p in params.items()}, loss
+
+
+class Branches(SGD):
+    """One that takes smaller steps where the loss is small: NaN would pass for large."""
+
+    def update(self, params, grads, state, loss):
+        rate = torch.where(loss < 0.1, 0.1 * self.lr, self.lr)
+        return {k: p - rate * grads[k] for k, p in params.items()}, state
+
+
+class Denies(Silent):
+    """One that says that it does not, and does."""
 
     needs_loss = False
 
 
-def test_a_rule_that_reads_the_loss_and_does_not_say_so_sees_nan() -> None:
-    w, frozen = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1, dtype=torch.int64), requires_grad=False)
-    optimizer = TorchOptimizer([frozen, w], Silent(0.1))
+class Manages(Denies):
+    """One that takes 1 where there is no loss."""
+
+    def update(self, params, grads, state, loss):
+        return super().update(params, grads, state, loss.nan_to_num(1.0))
+
+
+@pytest.mark.parametrize("rule", [Silent(0.1), SilentMemory(0.1), Branches(0.1), Denies(0.1), StopIfDiverged(SGD(0.1))])
+def test_a_rule_that_reads_the_loss_is_found_out_and_nothing_is_touched(rule) -> None:
+    w, frozen = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1), requires_grad=False)
+    optimizer = TorchOptimizer([w, frozen], rule)
     w.grad = torch.tensor([3.0])
+    with pytest.raises(ValueError, match=r"^\w+ reads the loss, and got none\. Call step\(loss=loss\) after"):
+        optimizer.step()
+    assert w.item() == 0
     optimizer.step(loss=2.0)
-    assert w.item() == pytest.approx(-0.6)
+    assert w.item() == pytest.approx(-0.6 if isinstance(rule, Silent) else -0.3)
+    with pytest.raises(ValueError, match="reads the loss"):
+        optimizer.step()
+
+
+def test_a_rule_that_does_without_the_loss_is_asked_once() -> None:
+    calls = []
+
+    class Counts(SGD):
+        def update(self, params, grads, state, loss):
+            calls.append(loss)
+            return super().update(params, grads, state, loss)
+
+    w = nn.Parameter(torch.zeros(1))
+    optimizer = TorchOptimizer([w], Counts(0.1))
+    w.grad, tried = torch.tensor([3.0]), len(calls)
+    for _ in range(3):
+        optimizer.step()
+    assert w.item() == pytest.approx(-0.9) and len(calls) == tried + 3 + 4
+    optimizer.rule = Silent(0.1)
+    with pytest.raises(ValueError, match="Silent reads the loss"):
+        optimizer.step()
+    optimizer.rule = Manages(0.1)
     optimizer.step()
-    assert w.isnan().all()
+    assert w.item() == pytest.approx(-1.2)
 
 
 def test_phi_gets_no_gradient_and_no_change() -> None:
