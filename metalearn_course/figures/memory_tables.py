@@ -43,7 +43,7 @@ ROWS = {
 def traced_label(traced: TracedLabel) -> Table:
     """A row for each pair of `ROWS`: what is answered when a sign comes back, and how well "y" tells the first sign."""
     header = [
-        "", "controller was told", "memory was told", "first sign: says y", "first sign: says y′",
+        "network", "controller was told", "memory was told", "first sign: says y", "first sign: says y′",
         "another sign: says y", "says y: first − another",
     ]  # fmt: skip
     answers = {pair: traced.answers[pair] for pair in ROWS if pair in traced.answers}
