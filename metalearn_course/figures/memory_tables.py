@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..studies.memories import ReadShares, memory_steps
-from ..studies.traced_label import TracedLabel
+from ..studies.traced_label import CHANGED, EMPTY, TOLD, TracedLabel
 from .tables import Table
 
 
@@ -31,14 +31,28 @@ def memory_by_hand(keys: Mapping[str, Sequence[float]], slots: int = 2, scale: f
     )
 
 
+ROWS = {
+    (TOLD, TOLD): "whole, told y",
+    (CHANGED, CHANGED): "whole, told y′",
+    (TOLD, CHANGED): "mixed",
+    (TOLD, EMPTY): "no memory",
+    (EMPTY, TOLD): "no controller state",
+}
+
+
 def traced_label(traced: TracedLabel) -> Table:
-    """A row for each pair of a controller and a memory: what it answers when a sign comes back."""
-    header = ["controller was told", "memory was told", "first sign: y", "y′", "another sign: y", "y′"]
-    rows = [[*pair, *(f"{share:.2f}" for share in answers)] for pair, answers in traced.answers.items()]
+    """A row for each pair of `ROWS`: what is answered when a sign comes back, and how well "y" tells the first sign."""
+    header = [
+        "network", "controller was told", "memory was told", "first sign: says y", "first sign: says y′",
+        "another sign: says y", "says y: first − another",
+    ]  # fmt: skip
+    answers = {pair: traced.answers[pair] for pair in ROWS if pair in traced.answers}
+    rows = [
+        [ROWS[pair], *pair, *(f"{value:.2f}" for value in [*share[:3], share.y - share.y_for_another])]
+        for pair, share in answers.items()
+    ]
     return Table(
-        header,
-        rows,
-        [f"Shares of answers, when the first sign came back ({traced.back}) or another did ({traced.another})."],
+        header, rows, [f"Shares of answers: the first sign came back {traced.back} times, another {traced.another}."]
     )
 
 

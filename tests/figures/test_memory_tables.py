@@ -17,7 +17,8 @@ def test_a_memory_by_hand_has_a_row_a_step() -> None:
 def test_a_traced_label_has_a_row_a_pair() -> None:
     traced = TracedLabel({("y", "empty"): Answers(0.9, 0.02, 0.3, 0.04)}, 11, 15)
     table = traced_label(traced)
-    assert list(table.rows[0]) == ["y", "empty", "0.90", "0.02", "0.30", "0.04"] and "(11)" in table.notes[0]
+    assert list(table.rows[0]) == ["no memory", "y", "empty", "0.90", "0.02", "0.30", "0.60"]
+    assert "back 11 times, another 15" in table.notes[0]
 
 
 def test_reads_stand_beside_a_slot_at_random() -> None:
