@@ -107,11 +107,12 @@ def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
 
 
 def test_every_exported_figure_is_tried_here() -> None:
-    tables = {"Table", "dependency_table", "method_table", "results_table"}
+    tables = {"Table", "dependency_table", "leads_table", "losses_table", "method_table", "results_table"}
+    numbers = {"by_command", "final_losses", "leads", "over_best"}
     frames = {"cluster_frames", "landscape_frames", "memory_frames", "training_frames", "two_starts_frames"}
     elsewhere = {"meta_training_frames", "meta_training_film", "steps", "generalization", "update_responses", "cliffs"}
     elsewhere |= {"cliff_curves", "gradient_arrows"}
-    assert set(FIGURES) == set(figures.__all__) - tables - frames - elsewhere - {"three_bowls", "Picture"}
+    assert set(FIGURES) == set(figures.__all__) - tables - frames - elsewhere - numbers - {"three_bowls", "Picture"}
 
 
 def test_a_style_set_by_the_learner_changes_nothing() -> None:
@@ -147,6 +148,15 @@ def test_tables_say_it_as_html_and_as_text() -> None:
     assert 'scope="col"' in data["text/html"] and "my &lt;symbols&gt;" in data["text/html"]
     row = repr(figures.dependency_table({"pixels": RESULT.dependencies})).splitlines()[-1]
     assert row.split() == ["pixels", "yes", "no", "no"]
+
+
+def test_losses_are_told_by_mean_and_median_after_each_step_asked() -> None:
+    shown = figures.losses_table(
+        {"SGD": torch.tensor([[9.0, 1.0, 0.0], [9.0, 2.0, 0.5], [9.0, 6.0, 4.0]])}, (1, 2), "New."
+    )
+    head, _, row, note = repr(shown).splitlines()
+    assert head.split("  ")[-4:] == ["mean at 1", "median at 1", "mean at 2", "median at 2"] and note == "New."
+    assert row.split() == ["SGD", "3", "2", "1.5", "0.5"]
 
 
 @pytest.mark.parametrize(
