@@ -75,8 +75,8 @@ def generalization(
     for label in ax.get_yticklabels()[len(rows) :]:
         label.set_color(QUIET)
     edges = [np.arange(len(side) + 1) - 0.5 for side in (columns, rows)]
-    ax.vlines(edges[0], edges[1][0], edges[1][-1], color="#BBBBBB", linewidth=0.8)
-    ax.hlines(edges[1], edges[0][0], edges[0][-1], color="#BBBBBB", linewidth=0.8)
+    ax.vlines(edges[0], edges[1][0], edges[1][-1], color="#BBBBBB", linewidth=0.8, clip_on=False)
+    ax.hlines(edges[1], edges[0][0], edges[0][-1], color="#BBBBBB", linewidth=0.8, clip_on=False)
     ax.tick_params(length=0, which="both")
     ax.xaxis.tick_top()
     ax.spines[:].set_visible(False)
