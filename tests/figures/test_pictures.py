@@ -155,7 +155,7 @@ def test_losses_are_told_by_mean_and_median_after_each_step_asked() -> None:
         {"SGD": torch.tensor([[9.0, 1.0, 0.0], [9.0, 2.0, 0.5], [9.0, 6.0, 4.0]])}, (1, 2), "New."
     )
     head, _, row, note = repr(shown).splitlines()
-    assert head.split() == "mean at 1 median at 1 mean at 2 median at 2".split() and note == "New."
+    assert " ".join(head.split()) == "mean at 1 median at 1 mean at 2 median at 2" and note == "New."
     assert row.split() == ["SGD", "3", "2", "1.5", "0.5"]
 
 
