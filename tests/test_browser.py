@@ -442,7 +442,8 @@ def test_lesson_08_the_step_of_training_is_scrubbed(open_notebook: Any) -> None:
             "learned, problems=128": "learned, problems=16",
         },
     )
-    lab.run("import inspect", "problems = Quadratics()", "tuned = {}", "losses = {}", "widgets.Steps(")
+    lab.run("import inspect", "import summed_squares", "problems = Quadratics()", "tuned = {}", "losses = {}")
+    lab.run("widgets.Steps(")
     lab.expect_clean()
     widget = lab.widget("Steps")
     said = widget.locator(".ml-status")

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from .palette import FAINT, INK, QUIET
 from .picture import BY_VALUE, Picture, brief, house_style, new_figure
 
 _FULL = 10.0  # the ratio that gets the full color
+_GAP = 0.35  # between the table and the rows beneath, in rows
 _TINY = 1e-38
 _FAILED, _MISSING = FAINT, "#FFFFFF"
 
 
 @house_style()
 def generalization(
-    table: Any, rows: Sequence[str], columns: Sequence[str], references: Sequence[str], title: str = ""
+    table: Any,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    references: Sequence[str],
+    title: str = "",
+    beneath: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Picture:
     """Final losses, a row for each rule and a column for each setting, with the ratio to the best tuned reference.
 
     table: (rows, columns); infinite where training diverged, NaN where it was not measured. references: those of the
     rows that were tuned for every setting; in each column the lowest of their losses is what others are compared with.
-    Blue is a lower loss than that, orange a higher one, the full color ten times.
+    Blue is a lower loss than that, orange a higher one, the full color ten times. So colors are compared inside a
+    column. beneath: for every name a loss in each of `columns`, such as one of few trainings. These rows stand apart,
+    below the table and without color.
     """
     losses = np.asarray(table, dtype=float)
     if losses.shape != (len(rows), len(columns)):
@@ -41,7 +50,9 @@ def generalization(
 
     names = [textwrap.fill(str(column), 14) for column in columns]
     lines = max(name.count("\n") for name in names) + 1
-    fig = new_figure(max(3.6, 1.5 + 0.98 * len(columns)), 0.75 + 0.16 * lines + 0.5 * len(rows))
+    apart = {name: [float(losses_of[column]) for column in columns] for name, losses_of in (beneath or {}).items()}
+    height = len(rows) + (_GAP + len(apart) if apart else 0)
+    fig = new_figure(max(3.6, 1.5 + 0.98 * len(columns)), 0.75 + 0.16 * lines + 0.5 * height)
     ax = fig.add_subplot()
     shades = np.ones((*losses.shape, 3))
     told = []
@@ -55,12 +66,17 @@ def generalization(
             ax.text(j, i + 0.23, small, fontsize=8.5, **looks)
             said.append(f"{column}: {large}{f', {small}' if small else ''}")
         told.append(f"{row}, {'; '.join(said)}")
+    told += _beneath(ax, apart, columns, best, len(rows) + _GAP)
     ax.imshow(shades, aspect="auto")
+    ax.set_ylim(height - 0.5, -0.5)
     ax.set_xticks(range(len(columns)), names, color=INK, fontsize=9)
-    ax.set_yticks(range(len(rows)), [textwrap.fill(str(row), 20) for row in rows], color=INK, fontsize=9.5)
-    ax.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
-    ax.grid(True, which="minor", color="#BBBBBB")
+    places = [*range(len(rows)), *(len(rows) + _GAP + i for i in range(len(apart)))]
+    ax.set_yticks(places, [textwrap.fill(str(row), 20) for row in (*rows, *apart)], color=INK, fontsize=9.5)
+    for label in ax.get_yticklabels()[len(rows) :]:
+        label.set_color(QUIET)
+    edges = [np.arange(len(side) + 1) - 0.5 for side in (columns, rows)]
+    ax.vlines(edges[0], edges[1][0], edges[1][-1], color="#BBBBBB", linewidth=0.8, clip_on=False)
+    ax.hlines(edges[1], edges[0][0], edges[0][-1], color="#BBBBBB", linewidth=0.8, clip_on=False)
     ax.tick_params(length=0, which="both")
     ax.xaxis.tick_top()
     ax.spines[:].set_visible(False)
@@ -72,6 +88,21 @@ def generalization(
         f"{title + '. ' if title else ''}Table of final losses and of their ratios to the best tuned reference (of "
         f"{', '.join(references)}); blue cells are lower than it, orange ones higher. {'. '.join(told)}.",
     )
+
+
+def _beneath(
+    ax: Axes, apart: Mapping[str, Sequence[float]], columns: Sequence[str], best: Sequence[float], first: float
+) -> list[str]:
+    """Rows below the table, from the height `first` on, in quiet ink; and the words for each."""
+    told = []
+    for i, (row, losses) in enumerate(apart.items()):
+        said = []
+        for j, (column, loss) in enumerate(zip(columns, losses, strict=True)):
+            words = [word for word in cell_words(loss, best[j], False) if word]
+            ax.text(j, first + i, "\n".join(words), ha="center", va="center", color=QUIET, fontsize=8.5)
+            said.append(f"{column}: {', '.join(words)}")
+        told.append(f"{'Below the table, without color: ' if i == 0 else ''}{row}, {'; '.join(said)}")
+    return told
 
 
 def cell_words(loss: float, best: float, is_best: bool) -> tuple[str, str]:

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from torch import Tensor
+
 from ..evaluation import Dependencies, Evaluation
 from ..evaluation.compare import Row
+from ..studies.leads import Lead
 
 
 class Table:
@@ -128,6 +131,29 @@ def method_table(rows: Sequence[Row], more: Mapping[str, Mapping[str, str]] | No
         names = [row.name for row in rows if row.result.dependencies == found]
         notes.append(f"measured: {'every answer' if len(names) == len(rows) else ', '.join(names)} {found}.")
     return Table(["", *(row.name for row in rows)], [[name, *cells] for name, cells in measures.items()], notes)
+
+
+def losses_table(losses: Mapping[str, Tensor], steps: Sequence[int], note: str = "") -> Table:
+    """Means and medians of many trainings after some of their steps: a row for every rule, two columns for every step.
+
+    losses: for each rule what `curves` gave, (problems, steps + 1).
+    """
+    header = ["", *(f"{measure} at {step}" for step in steps for measure in ("mean", "median"))]
+    rows = []
+    for name, each in losses.items():
+        numbers = [number for step in steps for number in (each[:, step].mean(), each[:, step].median())]
+        rows.append([name, *(f"{number:.2g}" for number in numbers)])
+    return Table(header, rows, [note] if note else [])
+
+
+def leads_table(found: Mapping[str, Lead], ours: str, theirs: str, what: str = "", note: str = "") -> Table:
+    """What `leads` found, a row for every group: both means, its share of the lead, and how often `ours` is ahead."""
+    header = [what, f"{ours}, mean", f"{theirs}, mean", "share of the lead", f"{ours} is ahead on"]
+    rows = [
+        [name, f"{each.ours:.2f}", f"{each.theirs:.2f}", f"{each.share:.0%}", f"{each.ahead:.0%}"]
+        for name, each in found.items()
+    ]
+    return Table(header, rows, [note] if note else [])
 
 
 def _thousands(count: int) -> str:

@@ -107,12 +107,21 @@ def test_picture_has_png_alt_and_stable_bytes(name: str) -> None:
 
 
 def test_every_exported_figure_is_tried_here() -> None:
-    tables = {"Table", "dependency_table", "method_table", "over_trainings", "results_table"}
-    tables |= {"mean_and_range", "accuracy_table", "cost_table", "memory_by_hand", "reads_table", "traced_label"}
+    tables = {"Table", "dependency_table", "leads_table", "losses_table", "method_table", "over_trainings"}
+    tables |= {
+        "results_table",
+        "mean_and_range",
+        "accuracy_table",
+        "cost_table",
+        "memory_by_hand",
+        "reads_table",
+        "traced_label",
+    }
+    numbers = {"by_command", "final_losses", "leads", "over_best"}
     frames = {"cluster_frames", "landscape_frames", "memory_frames", "training_frames", "two_starts_frames"}
     elsewhere = {"meta_training_frames", "meta_training_film", "steps", "generalization", "update_responses", "cliffs"}
     elsewhere |= {"cliff_curves", "gradient_arrows", "read_shares", "trace_label"}
-    assert set(FIGURES) == set(figures.__all__) - tables - frames - elsewhere - {"three_bowls", "Picture"}
+    assert set(FIGURES) == set(figures.__all__) - tables - frames - elsewhere - numbers - {"three_bowls", "Picture"}
 
 
 def test_a_style_set_by_the_learner_changes_nothing() -> None:
@@ -150,6 +159,15 @@ def test_tables_say_it_as_html_and_as_text() -> None:
     assert row.split() == ["pixels", "yes", "no", "no"]
     row = repr(figures.dependency_table({"diverged": Dependencies(True, False, False, known=False)})).splitlines()[-1]
     assert row.split() == ["diverged", "yes", "?", "?"]
+
+
+def test_losses_are_told_by_mean_and_median_after_each_step_asked() -> None:
+    shown = figures.losses_table(
+        {"SGD": torch.tensor([[9.0, 1.0, 0.0], [9.0, 2.0, 0.5], [9.0, 6.0, 4.0]])}, (1, 2), "New."
+    )
+    head, _, row, note = repr(shown).splitlines()
+    assert " ".join(head.split()) == "mean at 1 median at 1 mean at 2 median at 2" and note == "New."
+    assert row.split() == ["SGD", "3", "2", "1.5", "0.5"]
 
 
 @pytest.mark.parametrize(

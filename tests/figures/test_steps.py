@@ -95,6 +95,20 @@ def test_the_matrix_says_every_loss_and_its_ratio_to_the_best_tuned() -> None:
     assert cell_words(2.0, 1e-4, False) == ("2", "over 1000×") and cell_words(0.0, 0.0, False) == ("0", "1×")
 
 
+def test_rows_of_few_trainings_stand_below_the_table_and_change_nothing_in_it() -> None:
+    few = {"learned LSTM, 16 runs": dict(zip(NAMES[1], [0.003, 0.4, math.inf, 0.1], strict=True))}
+    plain = figures.generalization(TABLE, *NAMES, ["SGD", "Adam"])
+    apart = figures.generalization(TABLE, *NAMES, ["SGD", "Adam"], beneath=few)
+    beneath = (
+        " Below the table, without color: learned LSTM, 16 runs, as trained: 0.003, 0.05×; "
+        "10 times the steps: 0.4, 10×; ReLU: diverged; wider: 0.1, 0.5×."
+    )
+    assert apart.alt == plain.alt + beneath
+    assert apart.png != plain.png
+    with pytest.raises(KeyError):
+        figures.generalization(TABLE, *NAMES, ["SGD"], beneath={"learned LSTM, 16 runs": {"ReLU": 1.0}})
+
+
 def test_lower_is_blue_higher_is_orange_and_every_cell_can_be_read() -> None:
     def light(color) -> float:
         linear = np.where(
