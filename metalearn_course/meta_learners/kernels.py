@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)  # torch fuses their steps, and vmap cannot look into what is fused
 
@@ -37,6 +37,68 @@ def no_batching_rule(
         ) from error
 
 
+class _Switch:
+    """Switches of the whole process that several threads may need at once: the last of them puts back what was.
+
+    Args:
+        read: what they are now.
+        write: sets them so.
+        needed: what they have to be meanwhile.
+    """
+
+    def __init__(
+        self, read: Callable[[], tuple[bool, ...]], write: Callable[[tuple[bool, ...]], None], needed: tuple[bool, ...]
+    ) -> None:
+        self._read, self._write, self._needed = read, write, needed
+        self._lock, self._users, self._before = threading.Lock(), 0, needed
+
+    @contextmanager
+    def as_needed(self) -> Iterator[None]:
+        with self._lock:
+            if not self._users:
+                self._before = self._read()
+                self._write(self._needed)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._write(self._before)
+
+
+def _attention() -> tuple[bool, ...]:
+    cuda = torch.backends.cuda
+    fused = cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled()
+    return torch.backends.mha.get_fastpath_enabled(), *fused, cuda.math_sdp_enabled()
+
+
+def _set_attention(values: tuple[bool, ...]) -> None:
+    cuda = torch.backends.cuda
+    setters = (
+        torch.backends.mha.set_fastpath_enabled,
+        cuda.enable_flash_sdp,
+        cuda.enable_mem_efficient_sdp,
+        cuda.enable_cudnn_sdp,
+        cuda.enable_math_sdp,
+    )
+    for setter, value in zip(setters, values, strict=True):
+        setter(value)
+
+
+def _recurrence() -> tuple[bool, ...]:
+    return (torch.backends.mkldnn.set_flags()[0],)  # given nothing, it sets nothing and tells what is
+
+
+def _set_recurrence(values: tuple[bool, ...]) -> None:
+    torch.backends.mkldnn.set_flags(*values)
+
+
+_PLAIN_PRODUCTS = _Switch(_attention, _set_attention, (False, False, False, False, True))
+_PLAIN_STEPS = _Switch(_recurrence, _set_recurrence, (False,))
+
+
 @contextmanager
 def twice_differentiable(recurrent: bool) -> Iterator[None]:
     """Inside, attention is computed by plain products: torch's fused kernels have no second derivative.
@@ -46,16 +108,8 @@ def twice_differentiable(recurrent: bool) -> Iterator[None]:
     if torch.compiler.is_compiling():  # a compiled function cannot switch kernels
         yield
         return
-    fast, (mkldnn, *_) = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.set_flags()
-    torch.backends.mha.set_fastpath_enabled(False)
-    if recurrent:
-        torch.backends.mkldnn.set_flags(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        torch.backends.mkldnn.set_flags(mkldnn)
+    with _PLAIN_PRODUCTS.as_needed(), _PLAIN_STEPS.as_needed() if recurrent else nullcontext():
+        yield
 
 
 __all__ = ["ALONE", "NORMS", "RECURRENT", "no_batching_rule", "twice_differentiable"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -160,6 +161,19 @@ def test_the_switches_for_fused_kernels_are_put_back():
         with MAML(nn.Sequential(nn.LSTMCell(4, 3))).at_work(3):
             assert [switch() for switch in switches] == [False, False, False]
     assert [switch() for switch in switches] == before == [True, True, True]
+
+
+def test_the_switches_are_put_back_by_the_last_of_several_threads():
+    """A enters, B enters, A leaves, B leaves: what B found is not what was."""
+    first, second = (MAML(nn.Sequential(nn.LSTMCell(4, 3))).at_work(3) for _ in range(2))
+    switches = torch.backends.mha.get_fastpath_enabled, torch.backends.cuda.flash_sdp_enabled
+    with ThreadPoolExecutor(1) as other:
+        first.__enter__()
+        other.submit(second.__enter__).result()
+        first.__exit__(None, None, None)
+        assert [switch() for switch in switches] == [False, False]  # the other is still at work
+        other.submit(second.__exit__, None, None, None).result()
+    assert [switch() for switch in switches] == [True, True]
 
 
 def test_a_recurrent_learner_of_trained_by_is_named():
