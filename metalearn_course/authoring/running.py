@@ -136,7 +136,8 @@ def under_nbclient(
         start = time.perf_counter()
         stopped = []
         try:
-            client.execute(env=prepared if environment is None else environment | lines, stderr=subprocess.DEVNULL)
+            shown = prepared if environment is None else environment | lines
+            client.execute(env=shown, stderr=subprocess.DEVNULL, cleanup_kc=True)  # or the kernel outlives the run
         except (CellTimeoutError, DeadKernelError) as error:
             stopped = [f"{path.parent.name}/{path.name}: {' '.join(str(error).split())[:200]}"]
         seconds = time.perf_counter() - start
