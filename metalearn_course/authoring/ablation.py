@@ -1,7 +1,6 @@
 """Run a lesson with zero training steps: what still holds then was never a claim about learning.
 
-Only what the claims about learning need is run, on fewer tasks: the lesson's own proof has run the rest, and what
-learned nothing is told from what did by a hundred tasks, too.
+Only what the claims about learning need is run: the lesson's own proof has run the rest.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from metalearn_course.authoring.running import under_nbclient
 from metalearn_course.authoring.slicing import needed
 
 TRAINING = "training"
-TASKS = 100  # that an untrained method is measured on, at most
-_MEASURING = {"evaluate": "episodes", "compare": "episodes", "curves": "problems", "tune": "problems"}
 
 
 class Ablation(NamedTuple):
@@ -36,7 +33,7 @@ class Ablation(NamedTuple):
 def ablate(path: Path) -> Ablation:
     """Run what the learned claims of the lesson at `path` need, with every training at zero steps."""
     notebook = notebooks.read(path)
-    run = under_nbclient(path, on_fewer_tasks(untrained(claims_alone(notebook))), METALEARN_ABLATE="1")
+    run = under_nbclient(path, untrained(claims_alone(notebook)), METALEARN_ABLATE="1")
     learned = [line for line in run.claims if line["learned"]]
     held = [line["claim"] for line in learned if line["holds"]]
     reached = {line["claim"] for line in run.claims}
@@ -94,27 +91,6 @@ def untrained(notebook: Notebook) -> Notebook:
         if cell["cell_type"] == "code" and TRAINING in tags(cell):
             cell["source"] = without_steps(source(cell))
     return new
-
-
-def on_fewer_tasks(notebook: Notebook) -> Notebook:
-    """The notebook with every measurement on at most `TASKS` tasks, where it says how many, or leaves it open."""
-    new = copy.deepcopy(notebook)
-    for cell in new["cells"]:
-        if cell["cell_type"] == "code":
-            cell["source"] = ast.unparse(_FewerTasks().visit(ast.parse(source(cell))))
-    return new
-
-
-class _FewerTasks(ast.NodeTransformer):
-    def visit_Call(self, node: ast.Call) -> ast.Call:
-        self.generic_visit(node)
-        name = _MEASURING.get(node.func.id) if isinstance(node.func, ast.Name) else None
-        given = {keyword.arg: keyword for keyword in node.keywords}
-        if name is not None and name not in given:
-            node.keywords.append(ast.keyword(name, ast.Constant(TASKS)))
-        elif name is not None and isinstance(number := given[name].value, ast.Constant):
-            number.value = min(cast(int, number.value), TASKS)
-        return node
 
 
 def without_steps(code: str) -> str:

@@ -15,7 +15,8 @@ def needed(cells: Sequence[ast.Module], wanted: Callable[[ast.stmt], bool], whol
 
     A statement is kept where it is wanted, where it gives a kept statement one of its names, and where it may change
     what such a name holds: an assignment to a part of it, or a call for its own sake that is given it, like
-    `optimizer.step()`. Functions that draw and print change nothing. Seeds are kept.
+    `optimizer.step()`. So is one that names a function or class of the notebook that may. Functions that draw and print
+    change nothing. Seeds are kept.
 
     Args:
         cells: their syntax trees, in order.
@@ -24,11 +25,13 @@ def needed(cells: Sequence[ast.Module], wanted: Callable[[ast.stmt], bool], whol
     """
     names: set[str] = set()
     kept: Kept = [[] for _ in cells]
+    definitions = [one for cell in cells for one in cell.body if isinstance(one, (ast.FunctionDef, ast.ClassDef))]
+    reach = {one.name: {*_changed(one)} for one in definitions}
     for number in reversed(range(len(cells))):
         everything = bool(whole) and whole[number]
         for statement in reversed(cells[number].body):
             uses = set(_read(statement))
-            gives = uses if everything else {*_bound(statement), *_changed(statement)}
+            gives = uses if everything else {*_changed(statement)}.union(*(reach.get(name, ()) for name in uses))
             if wanted(statement) or names & {*gives, *_bound(statement)} or _seeds(statement):
                 kept[number].insert(0, statement)
                 names |= uses

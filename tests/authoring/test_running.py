@@ -7,13 +7,13 @@ import pytest
 
 from metalearn_course._common.environment import CourseError, kernel_environment
 from metalearn_course.authoring import proofs
-from metalearn_course.authoring.ablation import ablate, on_fewer_tasks, without_steps
+from metalearn_course.authoring.ablation import ablate, without_steps
 from metalearn_course.authoring.proofs import unsolved_problems
 from metalearn_course.authoring.running import under_nbclient, under_nbval
 from metalearn_course.authoring.schedule import Outcome, Proof, carry_out
 from metalearn_course.classroom.register import find
 from metalearn_course.cli.own_notebooks import check_notebooks
-from tests.helpers.cells import check, code, markdown, notebook, solution, write
+from tests.helpers.cells import check, code, markdown, solution, write
 
 
 def test_loops_over_ranges_run_zero_times_and_others_run():
@@ -23,19 +23,6 @@ def test_loops_over_ranges_run_zero_times_and_others_run():
     )
     exec(without_steps(f"a = b = c = 0\n{loops}"), scope)
     assert (scope["a"], scope["b"], scope["c"]) == (0, 0, 1)
-
-
-def test_what_is_untrained_is_measured_on_a_hundred_tasks_at_most():
-    calls = {
-        "evaluate(m, tasks)": "evaluate(m, tasks, episodes=100)",
-        "compare(ms, tasks, episodes=600, seed=1)": "compare(ms, tasks, episodes=100, seed=1)",
-        "x = [evaluate(m, tasks, episodes=40)]": "x = [evaluate(m, tasks, episodes=40)]",
-        "evaluate(m, tasks, episodes=many)": "evaluate(m, tasks, episodes=many)",
-        "curves(t, tasks, problems=500)": "curves(t, tasks, problems=100)",
-        "figures.curves(lines)": "figures.curves(lines)",
-    }
-    cells = on_fewer_tasks(notebook(*(code(f"c{i}", call) for i, call in enumerate(calls))))["cells"]
-    assert [cell["source"] for cell in cells] == list(calls.values())
 
 
 def test_kernels_get_calm_threads_and_absolute_folders(monkeypatch, tmp_path):

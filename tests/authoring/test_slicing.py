@@ -66,6 +66,13 @@ def test_in_a_training_cell_every_use_of_a_needed_name_counts():
     assert kept("b = a.train()\nc = 1", "wanted(a)", whole=(True, False))[0] == "b = a.train()"
 
 
+def test_what_a_named_class_or_function_changes_is_changed_where_it_is_named():
+    noted = ast.unparse(ast.parse("class Noted:\n    def sample(self):\n        seen.append(1)"))
+    assert kept("seen = []", noted, "_ = look(Noted())", "wanted(seen)") == [
+        "seen = []", noted, "_ = look(Noted())", "wanted(seen)",
+    ]  # fmt: skip
+
+
 def test_seeds_are_kept():
     assert kept("torch.manual_seed(0)\nx = 1", "wanted(a)")[0] == "torch.manual_seed(0)"
 
