@@ -136,8 +136,7 @@ def under_nbclient(
         start = time.perf_counter()
         stopped = []
         try:
-            shown = prepared if environment is None else environment | lines
-            client.execute(env=shown, stderr=subprocess.DEVNULL, cleanup_kc=True)  # or the kernel outlives the run
+            client.execute(env=prepared if environment is None else environment | lines, stderr=subprocess.DEVNULL)
         except (CellTimeoutError, DeadKernelError) as error:
             stopped = [f"{path.parent.name}/{path.name}: {' '.join(str(error).split())[:200]}"]
         seconds = time.perf_counter() - start
