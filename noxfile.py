@@ -29,7 +29,7 @@ def in_turn(session: nox.Session, *commands: str) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """The unit tests, about five minutes."""
+    """The unit tests, about six minutes."""
     in_turn(session, 'python -m pytest -m "not course"')
 
 

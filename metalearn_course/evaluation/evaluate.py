@@ -29,9 +29,8 @@ class Evaluation:
     """A number with everything needed to believe it: `mean` ± `interval` (95% over tasks), protocol, dependencies.
 
     per_task: the metric of every task; fewer than were asked for after an interrupt, which `protocol` then says.
-    not_finite: in how many tasks an answer was NaN or infinity, because adaptation
-    diverged or the task held such numbers. An accuracy counts these answers as wrong (minus infinity is a fair answer:
-    no chance for that class).
+    not_finite: in how many tasks an answer was NaN or infinity, because adaptation diverged or the task held such
+    numbers. An accuracy counts these answers as wrong (minus infinity is a fair answer: no chance for that class).
     """
 
     mean: float

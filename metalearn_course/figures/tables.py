@@ -109,8 +109,7 @@ def method_table(rows: Sequence[Row], more: Mapping[str, Mapping[str, str]] | No
 
     Args:
         rows: as `compare` returns them.
-        more: further rows beneath the accuracies, by what they show: {method: cell}. Other methods'
-                cells stay empty.
+        more: further rows beneath the accuracies, by what they show: {method: cell}. Other methods' cells stay empty.
     """
     reference = next((row.name for row in rows if row.difference is None), "")
     measures = {
