@@ -45,6 +45,14 @@ def test_two_values_of_every_argument_are_enough(monkeypatch):
     assert marks.frozen_problems(exercise) == []
 
 
+def test_a_case_at_random_that_repeats_the_written_one_now_and_then_is_found_out(monkeypatch):
+    written = (kit.equals(TWO), kit.equals(TWO.but(x=torch.zeros(3))))
+    now_and_then = exercise_with(monkeypatch, *written, at_random(lambda draw: TWO.but(by=float(draw.count(2, 4)))))
+    assert marks.frozen_arguments(now_and_then)["by"] == "accepted"
+    never = exercise_with(monkeypatch, *written, at_random(lambda draw: TWO.but(by=float(draw.count(3, 4)))))
+    assert marks.frozen_arguments(never)["by"] == "wrong_value"
+
+
 def test_what_is_frozen_is_a_copy_of_what_came_first():
     frozen = marks.freezing(scaled, "x")
     first = torch.ones(2)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from metalearn_course.classroom.mistakes import Mistake
 
 SEED = "METALEARN_SEED"
 SEEDS = 100_000
+DRAWN = "Inputs drawn with seed"
 
 
 class Draw:
@@ -74,9 +76,7 @@ class AtRandom:
                 for rule in self.rules:
                     rule(case)(asked)
             except Mistake as mistake:
-                again = (
-                    f" (Inputs drawn with seed {seed}. To get them again: `%env {SEED}={seed}`, then check once more.)"
-                )
+                again = f" ({DRAWN} {seed}. To get them again: `%env {SEED}={seed}`, then check once more.)"
                 raise Mistake(mistake.name, mistake.message + again, mistake.seen_as) from None
 
     def seeds(self) -> Iterator[int]:
@@ -85,6 +85,25 @@ class AtRandom:
             yield int(fixed)
         else:
             yield from (secrets.randbelow(SEEDS) for _ in range(self.times))
+
+
+def of_a_draw(message: str) -> bool:
+    """Whether it was a case drawn at random that a message speaks of."""
+    return DRAWN in message
+
+
+@contextmanager
+def one_draw(seed: int) -> Iterator[None]:
+    """Inside, every check draws the case of this seed and no other."""
+    before = os.environ.get(SEED)
+    os.environ[SEED] = str(seed)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SEED]
+        else:
+            os.environ[SEED] = before
 
 
 def at_random(
