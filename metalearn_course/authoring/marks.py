@@ -25,7 +25,7 @@ from metalearn_course.classroom.register import exercises_of
 # call the function itself, so that a generator, a module or a function that is handed over can be frozen as well.
 MAY_BE_FROZEN: dict[tuple[str, str], str] = {}
 
-SEEDS_ASKED = 12  # of the cases drawn at random, where the written ones do not see that an argument was frozen
+SEEDS_ASKED = 8  # of the cases drawn at random, where the written ones do not see that an argument was frozen
 PATIENCE = 60.0  # seconds for a call of a right answer, however busy the machine is
 
 
