@@ -438,8 +438,7 @@ def test_lesson_08_the_step_of_training_is_scrubbed(open_notebook: Any) -> None:
     lab = open_notebook(
         "notebooks/08_learning_how_to_step.ipynb",
         shorter={
-            "LSTMOptimizer(), 100,": "learned_rule('lstm_quadratics'), 100,",
-            "problems, 800,": "problems, 1,",
+            "problems, 200,": "problems, 1,",
             "learned, problems=128": "learned, problems=16",
         },
     )
