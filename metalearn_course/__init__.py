@@ -24,6 +24,7 @@ _HOME = {
         "ImageClasses",
         "images_from_folder",
         "pictures",
+        "lake_runs",
         "Quadratics",
         "MiniBatches",
         "digits",

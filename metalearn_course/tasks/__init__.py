@@ -5,6 +5,7 @@ from .check import check_tasks
 from .episodes import Episodes
 from .folders import images_from_folder
 from .image_classes import ImageClasses
+from .lake_runs import lake_runs
 from .mini_batches import MiniBatches, digits, table
 from .pictures import pictures
 from .point_clouds import PointClouds
@@ -28,6 +29,7 @@ __all__ = [
     "check_tasks",
     "digits",
     "images_from_folder",
+    "lake_runs",
     "my_symbols",
     "one_task",
     "pictures",

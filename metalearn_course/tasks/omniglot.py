@@ -124,13 +124,13 @@ def _read(files: dict[str, Callable[[], bytes]], archive: Archive, where: str) -
                 f"Get it anew from {archive.url}"
             )
         for column, (_, path) in enumerate(sorted(found)):
-            images[row, column] = _shrink(files[path](), f"{where}: {path}")
+            images[row, column] = shrink(files[path](), f"{where}: {path}")
     alphabets = [alphabet for alphabet, _ in sorted(drawings)]
     return Packed(images, [archive.name] * len(alphabets), alphabets, ["/".join(key) for key in sorted(drawings)])
 
 
-def _shrink(png: bytes, where: str) -> np.ndarray:
-    """A drawing as 28x28 bytes, ink 255, resized by LANCZOS, from gray: PIL resizes a 1-bit image by NEAREST."""
+def shrink(png: bytes, where: str, size: int = SIZE) -> np.ndarray:
+    """A drawing as size x size bytes, ink 255, resized by LANCZOS, from gray: PIL resizes a 1-bit image by NEAREST."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -139,7 +139,7 @@ def _shrink(png: bytes, where: str) -> np.ndarray:
         raise ValueError(f"{where} is no readable image ({len(png)} bytes). Get the archive anew.") from error
     if image.width != image.height:
         raise ValueError(f"{where} is {image.width}x{image.height} pixels; a drawing is square. Get the archive anew.")
-    pixels = 255 - np.asarray(image.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
+    pixels = 255 - np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
     if pixels.max() < 128:
         raise ValueError(f"{where} is empty: no pixel holds ink. Get the archive anew.")
     return pixels
