@@ -1,5 +1,6 @@
 """Distributions over tasks. Everything here has `sample(tasks, generator) -> Task`, a stack of tasks."""
 
+from .bandits import Bandits, regret
 from .characters import Characters, characters
 from .check import check_tasks
 from .episodes import Episodes
@@ -15,6 +16,7 @@ from .symbols import my_symbols
 from .task import Examples, Task, TaskDistribution, one_task, stack_tasks
 
 __all__ = [
+    "Bandits",
     "Characters",
     "Episodes",
     "Examples",
@@ -33,6 +35,7 @@ __all__ = [
     "my_symbols",
     "one_task",
     "pictures",
+    "regret",
     "stack_tasks",
     "summed_squares",
     "table",
