@@ -14,6 +14,7 @@ from .anil import ANIL, NIL
 from .base import MetaLearner
 from .fine_tuned import FineTuned
 from .implicit_maml import ImplicitMAML
+from .linear_attention import LinearAttention
 from .lstm_reader import LSTMReader
 from .maml import MAML
 from .maml_plus_plus import MAMLPlusPlus
@@ -29,6 +30,7 @@ from .prototypical import Prototypical, linear_classifier
 from .reader import Reader
 from .relation import Relation
 from .reptile import Reptile
+from .rl2 import RL2
 from .siamese import Siamese
 from .snail import SNAIL
 from .trained_by import TrainedBy
@@ -38,10 +40,12 @@ __all__ = [
     "ANIL",
     "MAML",
     "NIL",
+    "RL2",
     "SNAIL",
     "FineTuned",
     "ImplicitMAML",
     "LSTMReader",
+    "LinearAttention",
     "MAMLPlusPlus",
     "Matching",
     "MemoryAugmented",

@@ -11,6 +11,7 @@ from .mini_batches import MiniBatches, digits, table
 from .pictures import pictures
 from .point_clouds import PointClouds
 from .quadratics import Quadratics, summed_squares
+from .regressions import Regressions
 from .sinusoids import Sinusoids
 from .symbols import my_symbols
 from .task import Examples, Task, TaskDistribution, one_task, stack_tasks
@@ -24,6 +25,7 @@ __all__ = [
     "MiniBatches",
     "PointClouds",
     "Quadratics",
+    "Regressions",
     "Sinusoids",
     "Task",
     "TaskDistribution",
