@@ -11,6 +11,7 @@ Six are reduced forms of what their papers have; each file says how:
 """
 
 from .anil import ANIL, NIL
+from .asker import Asker
 from .base import MetaLearner
 from .fine_tuned import FineTuned
 from .implicit_maml import ImplicitMAML
@@ -42,6 +43,7 @@ __all__ = [
     "NIL",
     "RL2",
     "SNAIL",
+    "Asker",
     "FineTuned",
     "ImplicitMAML",
     "LSTMReader",

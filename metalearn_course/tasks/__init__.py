@@ -15,6 +15,7 @@ from .regressions import Regressions
 from .sinusoids import Sinusoids
 from .symbols import my_symbols
 from .task import Examples, Task, TaskDistribution, one_task, stack_tasks
+from .thresholds import Thresholds
 
 __all__ = [
     "Bandits",
@@ -29,6 +30,7 @@ __all__ = [
     "Sinusoids",
     "Task",
     "TaskDistribution",
+    "Thresholds",
     "characters",
     "check_tasks",
     "digits",
