@@ -72,6 +72,7 @@ _HOME = {
         "LinearAttention",
         "RL2",
         "Asker",
+        "LogisticRegression",
         "MemoryAugmented",
         "SNAIL",
         "NeuralProcess",

@@ -16,6 +16,7 @@ from .base import MetaLearner
 from .fine_tuned import FineTuned
 from .implicit_maml import ImplicitMAML
 from .linear_attention import LinearAttention
+from .logistic import LogisticRegression
 from .lstm_reader import LSTMReader
 from .maml import MAML
 from .maml_plus_plus import MAMLPlusPlus
@@ -48,6 +49,7 @@ __all__ = [
     "ImplicitMAML",
     "LSTMReader",
     "LinearAttention",
+    "LogisticRegression",
     "MAMLPlusPlus",
     "Matching",
     "MemoryAugmented",
