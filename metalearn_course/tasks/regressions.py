@@ -44,7 +44,7 @@ class Regressions:
         object.__setattr__(self, "noise", number("noise", self.noise, least=0))
         if self.different is not None:
             object.__setattr__(self, "different", whole("different", self.different))
-        object.__setattr__(self, "seed", whole("seed", self.seed, -(2**63)))
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0))
 
     @property
     def protocol(self) -> str:
