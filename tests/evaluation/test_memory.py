@@ -98,6 +98,8 @@ LARGE = """
 import resource, torch
 from metalearn_course import Examples, Prototypical, Task, conv4, evaluate
 torch.set_num_threads(1)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+imported = peak()
 
 class FortyWays:
     protocol = "40-way 5-shot noise, 15 queries"
@@ -109,16 +111,19 @@ class FortyWays:
 
 result = evaluate(Prototypical(conv4(64)), FortyWays(), episodes=4)
 assert result.per_task.shape == (4,) and str(result.dependencies) == "depends on its own support set only"
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak() - imported)
 """
 
 
 @pytest.mark.takes(25)
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is in kilobytes on Linux")
 def test_forty_ways_take_less_than_one_and_a_half_gigabytes():
-    """The whole process, as the system counts it; 8.2 GB once, for 25 tasks at once, and 1.7 with all queries below."""
+    """As the system counts it; 8.2 GB once, for 25 tasks at once, and 1.7 with all queries below.
+
+    What torch takes when it is imported is left out: a quarter of a gigabyte, and twice that with its parts for a GPU.
+    """
     child = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
-    assert int(child.stdout.split()[-1]) * 1024 < 1.5e9
+    assert int(child.stdout.split()[-1]) * 1024 < 1.5e9 - 0.25e9
 
 
 def test_dependencies_are_measured_among_fewer_queries_only_where_inputs_are_large(monkeypatch):
