@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .._common.arguments import number, whole
+from .._common.arguments import whole
 from ..tasks.task import Task
 
 # (wins, losses, random numbers) -> an arm for each game; wins and losses count so far, (games, arms)
@@ -29,7 +30,7 @@ def pulls_of(policy: Policy, tasks: Task, seed: int = 0) -> Tensor:
     pulled = []
     for pay in pays.unbind(1):
         arm = policy(wins, losses, draws)
-        row = torch.nn.functional.one_hot(arm, pays.shape[-1]).to(pays)
+        row = F.one_hot(arm, pays.shape[-1]).to(pays)
         wins, losses = wins + row * pay, losses + row * (1 - pay)
         pulled.append(arm)
     return torch.stack(pulled, 1)
@@ -71,7 +72,7 @@ class BayesOptimal:
     """The best that any player can do with two arms of unknown, uniform means: dynamic programming over what was seen.
 
     Bellman (1956); Gittins (1979) for games without end. A state is how often each arm has paid and has not; its value
-    is the larger of two expectations, one for each arm. 21 pulls have some ten thousand states, 100 some four million.
+    is the larger of two expectations, one for each arm. 20 pulls have some ten thousand states, 100 some four million.
 
     Args:
         pulls: how many a game has, 1 to 100.
@@ -129,4 +130,4 @@ def tuned_ucb(tasks: Task, seed: int = 0) -> UCB:
     def gained(policy: UCB) -> float:
         return means.gather(-1, pulls_of(policy, tasks, seed)[..., None]).sum().item()
 
-    return max((UCB(number("c", c)) for c in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 2**0.5)), key=gained)
+    return max((UCB(c) for c in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 2**0.5)), key=gained)

@@ -13,7 +13,7 @@ from .omniglot import SIZE, shrink
 from .task import Examples, Task, one_task, stack_tasks
 
 RUNS = Path(__file__).parent / "lake_runs.zip"  # the authors' all_runs.zip as it is
-WAYS = 20
+COUNT, WAYS = 20, 20  # runs, and characters in each
 PEOPLE, PROGRAM = 0.045, 0.033  # error rates, Lake et al. (2015)
 
 
@@ -23,10 +23,15 @@ class LakeRuns:
     `sample` deals them in an order that the generator decides, each at most once a stack.
     """
 
-    protocol = "Lake et al.'s 20 runs, 20-way 1-shot, 1 query a class, each within an alphabet"
-
     def __init__(self, runs: Task) -> None:
         self.runs = runs
+
+    @property
+    def protocol(self) -> str:
+        """The runs, and the pixels of a side where they are not as many as the shipped networks take."""
+        size = self.runs.support.x.shape[-1]
+        said = f"Lake et al.'s {len(self)} runs, {WAYS}-way 1-shot, 1 query a class, each within an alphabet"
+        return said if size == SIZE else f"{said}, {size} pixels"
 
     def __len__(self) -> int:
         return len(self.runs.classes)
@@ -58,7 +63,7 @@ def lake_runs(size: int = SIZE) -> LakeRuns:
     With `evaluate` and `compare` take `episodes=20`: each run counts once.
 
     Args:
-        size: pixels of a side, from 28, as the shipped networks were trained, to 105, as they were drawn. Resized by
+        size: pixels of a side, 8 to 105: 28, as the shipped networks take them, or 105, as they were drawn. Resized by
             LANCZOS.
 
     Returns:
@@ -69,11 +74,11 @@ def lake_runs(size: int = SIZE) -> LakeRuns:
         FileNotFoundError: if the file of the runs is not in the package.
     """
     if not 8 <= whole("size", size) <= 105:
-        raise ValueError(f"size={size}; expected a whole number from 8 to 105.")
+        raise ValueError(f"size={size}; expected a whole number from 8 to 105. Change size.")
     if not RUNS.exists():
         raise FileNotFoundError(f"{RUNS.name} is missing from the package. Install metalearn-course anew.")
     with zipfile.ZipFile(RUNS) as file:
-        return LakeRuns(stack_tasks([_run(file, number, size) for number in range(1, WAYS + 1)]))
+        return LakeRuns(stack_tasks([_run(file, number, size) for number in range(1, COUNT + 1)]))
 
 
 def _run(file: zipfile.ZipFile, number: int, size: int) -> Task:

@@ -74,6 +74,7 @@ def test_a_method_with_five_outputs_is_told_so(runs):
 def test_they_come_as_large_as_they_were_drawn_and_small():
     large = lake_runs(105).runs.support.x
     assert large.shape == (20, 20, 1, 105, 105) and set(large.unique().tolist()) == {0.0, 1.0}
+    assert lake_runs(105).protocol.endswith("within an alphabet, 105 pixels")
     for size in (7, 106):
         with pytest.raises(ValueError, match=rf"size={size}; expected a whole number from 8 to 105"):
             lake_runs(size)
