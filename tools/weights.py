@@ -3,6 +3,7 @@
 python tools/weights.py [METHOD ...] [--source omniglot]      train, measure, write
 python tools/weights.py --check [METHOD ...]                  load, measure, compare with what is stored
 python tools/weights.py --seeds 1 2 [METHOD ...]              train from other seeds, measure, write accuracies only
+python tools/weights.py --checkpoints FOLDER ...              keep half-trained learners there, and go on with them
 
 The last one writes benchmarks/results/weights_SOURCE.json, one row for each method and seed, those of the shipped
 weights included, and keeps the rows that are already there. Readers look through the shipped embedding.
@@ -31,7 +32,7 @@ def measure(meta_learner: MetaLearner, data: Characters) -> Evaluation:
     return evaluate(meta_learner, Episodes(data, ways=5, shots=1, queries=15, split="test"), episodes=600, seed=1)
 
 
-def train(name: str, data: Characters, seed: int = SEED) -> MetaLearner:
+def train(name: str, data: Characters, seed: int = SEED, checkpoints: Path | None = None) -> MetaLearner:
     recipe = RECIPES[name]
     embedding = shared_embedding(data) if recipe.reads else torch.nn.Identity()
     seen = data.embedded(embedding) if recipe.reads else data
@@ -39,12 +40,14 @@ def train(name: str, data: Characters, seed: int = SEED) -> MetaLearner:
     torch.manual_seed(seed)
     meta_learner = recipe.make(data, embedding)
     options = {"meta_batch": recipe.meta_batch, "lr": recipe.lr, "anneal": True, "seed": seed}
+    if checkpoints:
+        options["checkpoint"] = checkpoints / f"{data.source}_{name.replace(' ', '_')}_{seed}.pt"
     meta_train(meta_learner, recipe.episodes(seen), recipe.steps, progress=False, **options)
     return meta_learner
 
 
-def make(name: str, data: Characters) -> None:
-    recipe, meta_learner = RECIPES[name], train(name, data)
+def make(name: str, data: Characters, checkpoints: Path | None = None) -> None:
+    recipe, meta_learner = RECIPES[name], train(name, data, checkpoints=checkpoints)
     path = WEIGHTS / data.source / f"{name.replace(' ', '_')}.npz"
     about = {
         "package": __version__,
@@ -60,11 +63,11 @@ def make(name: str, data: Characters) -> None:
     print(f"{name}: {result}; {path.stat().st_size / 1000:.0f} KB", flush=True)
 
 
-def over_seeds(name: str, data: Characters, seeds: list[int]) -> None:
+def over_seeds(name: str, data: Characters, seeds: list[int], checkpoints: Path | None = None) -> None:
     """Train from every seed, measure as the weights would ship, and note the accuracies beside the shipped ones."""
     file = f"weights_{data.source}"
     for seed in seeds:
-        trained = train(name, data, seed)
+        trained = train(name, data, seed, checkpoints)
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(shutil.copytree(WEIGHTS / data.source, Path(folder) / data.source))
             about = {"seconds": round(trained.trained_seconds or 0)}
@@ -98,14 +101,19 @@ def main() -> None:
     parser.add_argument("--source", choices=("omniglot", "glyphs"), default="omniglot")
     parser.add_argument("--check", action="store_true", help="train nothing, measure what ships")
     parser.add_argument("--seeds", type=int, nargs="+", help="train from these, write accuracies and no weights")
+    parser.add_argument("--checkpoints", type=Path, help="a folder for half-trained learners, to go on with")
     options = parser.parse_args()
+    if options.checkpoints:
+        options.checkpoints.mkdir(parents=True, exist_ok=True)
     data = characters(options.source)
     if options.seeds:
         for name in options.methods or RECIPES:
-            over_seeds(name, data, options.seeds)
+            over_seeds(name, data, options.seeds, options.checkpoints)
         return
-    run = check if options.check else make
-    if False in [run(name, data) for name in options.methods or RECIPES]:
+    if not options.check:
+        for name in options.methods or RECIPES:
+            make(name, data, options.checkpoints)
+    elif False in [check(name, data) for name in options.methods or RECIPES]:
         raise SystemExit(1)
 
 
