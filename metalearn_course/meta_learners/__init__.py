@@ -15,6 +15,7 @@ from .asker import Asker
 from .base import MetaLearner
 from .fine_tuned import FineTuned
 from .implicit_maml import ImplicitMAML
+from .in_context import InContext
 from .linear_attention import LinearAttention
 from .logistic import LogisticRegression
 from .lstm_reader import LSTMReader
@@ -47,6 +48,7 @@ __all__ = [
     "Asker",
     "FineTuned",
     "ImplicitMAML",
+    "InContext",
     "LSTMReader",
     "LinearAttention",
     "LogisticRegression",

@@ -106,6 +106,7 @@ ARGUMENTS = [
     *real_of(lambda **o: C.MemoryAugmented(4, 2, **o), scale=0.25, decay=0.25),
     *real_of(lambda **o: C.MetaNetworks(4, 2, **o), scale=0.25),
     *real_of(lambda **o: C.LogisticRegression(net(), **o), c=0.25),
+    *whole_of(lambda **o: C.InContext(**{"inputs": 3} | o), inputs=2, width=8, layers=1, heads=2),
     *whole_of(lambda **o: C.LinearAttention(**o), inputs=3),
     *whole_of(lambda **o: C.Asker(**o), questions=3, hidden=4),
     *whole_of(lambda **o: C.RL2(**o), arms=3, hidden=4),
