@@ -92,11 +92,9 @@ def both(one: ImageClasses, other: ImageClasses) -> ImageClasses:
 
 def gray_pictures() -> Mapping[str, Tensor]:
     """The pictures by artists as ink on paper: uint8 (classes, 6, 28, 28) of the training and the test split."""
-    color = pictures()
-    light = color.images.float().mean(1, keepdim=True)
-    small = F.interpolate(255 - light, size=(28, 28), mode="area").round().to(torch.uint8)
-    stacked = small[:, 0].unflatten(0, (len(color.counts), -1))
-    return {name: stacked[color.splits[name]] for name in ("train", "test")}
+    data = pictures(gray=True)
+    stacked = data.images[:, 0].unflatten(0, (len(data.counts), -1))
+    return {name: stacked[data.splits[name]] for name in ("train", "test")}
 
 
 def train(method: MetaLearner, data: ImageClasses, split: str, steps: int, seed: int) -> MetaLearner:

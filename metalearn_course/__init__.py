@@ -73,6 +73,7 @@ _HOME = {
         "InContext",
         "RL2",
         "Asker",
+        "Labeler",
         "LogisticRegression",
         "MemoryAugmented",
         "SNAIL",

@@ -14,6 +14,7 @@ _HOME = {
     "course_map": ["method_map"],
     "cycle": ["training_cycle"],
     "lines": ["comparison", "curves"],
+    "dots": ["by_kind"],
     "waves": ["two_starts", "wave_bundle", "wave_fit"],
     "episodes": ["episode_card"],
     "tables": [

@@ -16,6 +16,7 @@ from .base import MetaLearner
 from .fine_tuned import FineTuned
 from .implicit_maml import ImplicitMAML
 from .in_context import InContext
+from .labeler import Labeler
 from .linear_attention import LinearAttention
 from .logistic import LogisticRegression
 from .lstm_reader import LSTMReader
@@ -50,6 +51,7 @@ __all__ = [
     "ImplicitMAML",
     "InContext",
     "LSTMReader",
+    "Labeler",
     "LinearAttention",
     "LogisticRegression",
     "MAMLPlusPlus",

@@ -108,6 +108,7 @@ ARGUMENTS = [
     *real_of(lambda **o: C.LogisticRegression(net(), **o), c=0.25),
     *whole_of(lambda **o: C.InContext(**{"inputs": 3} | o), inputs=2, width=8, layers=1, heads=2),
     *whole_of(lambda **o: C.LinearAttention(**o), inputs=3),
+    *whole_of(lambda **o: C.Labeler(**o), budget=3, hidden=4),
     *whole_of(lambda **o: C.Asker(**o), questions=3, hidden=4),
     *whole_of(lambda **o: C.RL2(**o), arms=3, hidden=4),
     *real_of(lambda **o: C.RL2(**o), entropy=0.25),

@@ -1,7 +1,9 @@
 """The color pictures that ship: what is there, how it is split, that another hand's drawing of a thing is like it."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from metalearn_course import Episodes, NearestNeighbor, evaluate, pictures
 from metalearn_course.tasks.pictures import ARTISTS, PICTURES
@@ -79,3 +81,18 @@ def test_another_hands_drawing_is_nearer_than_another_thing(data):
 def test_other_artists(artists, says):
     with pytest.raises(ValueError, match=says):
         pictures(artists)
+
+
+def test_in_gray_they_are_ink_on_paper(data):
+    """Against Pillow's own box filter, of the mean of the three colors; a method for characters takes them."""
+    gray = pictures(gray=True)
+    assert gray.images.shape == (766 * 6, 1, 28, 28) and gray.source == "gray pictures by six artists"
+    assert all(gray.splits[name].equal(ids) for name, ids in data.splits.items())
+    for i in (0, 1000, 4000):
+        light = Image.fromarray(data.images[i].float().mean(0).numpy(), "F")
+        want = 255 - torch.from_numpy(np.asarray(light.resize((28, 28), Image.Resampling.BOX)).copy())
+        # area interpolation weighs whole pixels, Pillow's box parts of them
+        assert (gray.images[i, 0].float() - want).abs().mean() < 12
+    corners = gray.images[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]].float().mean()
+    assert corners < 0.3 * gray.images.float().mean()  # paper is 0
+    assert evaluate(NearestNeighbor(), Episodes(gray, 5, 1, 5, "test"), episodes=20).mean > 0.3
