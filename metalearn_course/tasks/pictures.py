@@ -30,8 +30,8 @@ def pictures(artists: Sequence[str] = ARTISTS, gray: bool = False) -> ImageClass
             it would be black.
 
     Returns:
-        `ImageClasses`, whose episodes hold x (tasks, n, 3, 32, 32) in [0, 1], or in gray (tasks, n, 1, 28, 28). Within a kind ("Food & Drink"), where
-        things are more alike, draws `Episodes(..., within_alphabet=True)`.
+        `ImageClasses`, whose episodes hold x (tasks, n, 3, 32, 32) in [0, 1], or in gray (tasks, n, 1, 28, 28).
+        `Episodes(..., within_alphabet=True)` draws within a kind ("Food & Drink"), where things are more alike.
 
     Raises:
         ValueError: for an artist that is unknown or named twice, and for fewer than two.
