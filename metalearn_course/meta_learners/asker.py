@@ -12,6 +12,7 @@ from ..tasks.task import Examples
 from ..tasks.thresholds import above
 from .base import MetaLearner
 
+SCALE = 10  # of what the networks see; with numbers from 0 to 1 a small one can hardly tell two clusters apart
 FIRST = -1.5  # sigmoid(-1.5) = 0.18: a fresh one asks far from the middle, so that bisection has to be learned
 
 
@@ -51,7 +52,7 @@ class Asker(MetaLearner):
     def question(self, low: Tensor, high: Tensor, asked: int) -> Tensor:
         """Where to ask next (1,), within the interval that is left after `asked` questions."""
         share = low.new_full((1,), asked / self.questions)
-        return low + (high - low) * self.ask(torch.cat([low, high, share])[None])[0].sigmoid()
+        return low + (high - low) * self.within(self.ask, torch.cat([low, high, share]))
 
     def adapt(self, support: Examples) -> Tensor:
         """The interval (2,) that the answers leave. `support.x` (1, 1) is what the answers come from."""
@@ -63,4 +64,9 @@ class Asker(MetaLearner):
     def predict(self, interval: Tensor, x: Tensor) -> Tensor:
         """The threshold that is said, for each query the same (m, 1)."""
         low, high = interval[:1], interval[1:]
-        return (low + (high - low) * self.say(interval[None])[0].sigmoid()).expand(len(x), 1)
+        return (low + (high - low) * self.within(self.say, interval)).expand(len(x), 1)
+
+    @staticmethod
+    def within(network: nn.Module, seen: Tensor) -> Tensor:
+        """Where in the interval, from 0 to 1 (1,), by what is seen, numbers from 0 to 1."""
+        return network(SCALE * (seen[None] - 0.5))[0].sigmoid()

@@ -10,7 +10,7 @@ from typing import Any
 
 _HOME = {
     "bandits": ["UCB", "BayesOptimal", "bayes_greedy", "pulls_of", "thompson", "tuned_ucb", "uniform"],
-    "questions": ["anywhere", "bisection", "evenly", "left"],
+    "questions": ["Median", "anywhere", "bisection", "evenly", "left"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

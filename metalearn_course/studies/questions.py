@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -27,6 +28,27 @@ def evenly(low: Tensor, high: Tensor, asked: int, questions: int, generator: Gen
 def anywhere(low: Tensor, high: Tensor, asked: int, questions: int, generator: Generator) -> Tensor:
     """At random: examples that nobody chose."""
     return torch.rand(low.shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class Median:
+    """The median of what is left, of thresholds that were seen before: it halves their number instead of the interval.
+
+    Args:
+        seen: thresholds (n,).
+    """
+
+    seen: Tensor
+
+    def __call__(self, low: Tensor, high: Tensor, asked: int, questions: int, generator: Generator) -> Tensor:
+        """Where to ask next."""
+        return self.of_what_is_left(low, high)
+
+    def of_what_is_left(self, low: Tensor, high: Tensor) -> Tensor:
+        """The median of the seen ones within each interval; of an interval without any, the next one above."""
+        known = self.seen.sort().values
+        first, last = (torch.searchsorted(known, end.contiguous()) for end in (low, high))
+        return known[((first + last) // 2).clamp_max(len(known) - 1)]
 
 
 def left(way: Way, theta: Tensor, questions: int, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metalearn_course.studies.questions import anywhere, bisection, evenly, left
+from metalearn_course.studies.questions import Median, anywhere, bisection, evenly, left
 from metalearn_course.tasks.thresholds import Thresholds, above
 
 
@@ -44,3 +44,22 @@ def test_two_clusters_lie_where_they_should():
     for cluster, (a, b) in zip((low, high), ((60, 100), (100, 16)), strict=True):
         assert cluster.mean().item() == pytest.approx(a / (a + b), abs=0.003)
         assert cluster.var().item() == pytest.approx(a * b / ((a + b) ** 2 * (a + b + 1)), rel=0.05)
+
+
+def test_the_median_of_what_was_seen_is_bisection_where_thresholds_are_anywhere_and_better_where_they_are_not():
+    theta = thetas(4_000)
+    median = Median(thetas(100_000))
+    for ours, theirs in zip(left(median, theta, 4), left(bisection, theta, 4), strict=True):
+        assert (ours - theirs).abs().max() < 0.01
+    theta = thetas(4_000, clusters=True)
+    median = Median(thetas(20_000, clusters=True))
+    errors = {}
+    for name, way in {"median": median, "bisection": bisection}.items():
+        errors[name] = (median.of_what_is_left(*left(way, theta, 4)) - theta).abs().mean().item()
+    assert errors["median"] < 0.6 * errors["bisection"]
+
+
+def test_the_median_by_hand():
+    median = Median(torch.tensor([0.9, 0.1, 0.2, 0.3, 0.8]))
+    low, high = torch.tensor([0.0, 0.25, 0.85, 0.95]), torch.tensor([1.0, 0.85, 0.95, 1.0])
+    torch.testing.assert_close(median.of_what_is_left(low, high), torch.tensor([0.3, 0.8, 0.9, 0.9]))
