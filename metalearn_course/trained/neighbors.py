@@ -59,7 +59,7 @@ RECIPES: dict[str, Recipe] = {
     for different in DIVERSITY
 } | {
     "bandits 2 x 20": Recipe(lambda: RL2(2, 32), Bandits(2, 20), 1_500, 1e-2, 512),
-    "bandits 10 x 100": Recipe(lambda: RL2(10, 48), Bandits(10, 100), 1_200, 5e-3, 256),
+    "bandits 10 x 100": Recipe(lambda: RL2(10, 48, 0.1, 0.95), Bandits(10, 100), 2_000, 1e-2, 256),
 }
 
 

@@ -111,7 +111,7 @@ ARGUMENTS = [
     *whole_of(lambda **o: C.Labeler(**o), budget=3, hidden=4),
     *whole_of(lambda **o: C.Asker(**o), questions=3, hidden=4),
     *whole_of(lambda **o: C.RL2(**o), arms=3, hidden=4),
-    *real_of(lambda **o: C.RL2(**o), entropy=0.25),
+    *real_of(lambda **o: C.RL2(**o), entropy=0.25, discount=0.25),
     *whole_of(lambda **o: C.NeuralProcess(**{"width": 4} | o), inputs=2, outputs=2, width=3),
     *whole_of(lambda **o: C.TrainedBy(net(), C.SGD(0.1), **o), steps=3, batch=2),
     *real_of(lambda **o: C.TrainedBy(net(), C.SGD(0.1), **o), scaling=0.25),

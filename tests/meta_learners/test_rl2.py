@@ -71,3 +71,15 @@ def test_other_arms_are_refused():
         RL2()(Bandits(arms=3).sample(2, torch.Generator()))
     with pytest.raises(ValueError, match="entropy"):
         RL2(entropy=-1)
+
+
+@pytest.mark.parametrize("discount", [1.0, 0.5, 0.0])
+def test_credit_of_a_pull_is_the_discounted_sum_of_what_follows(discount):
+    gained = torch.tensor([1.0, 2.0, 4.0])
+    want = [1 + discount * (2 + discount * 4), 2 + discount * 4, 4]
+    torch.testing.assert_close(RL2(discount=discount).from_here_on(gained), torch.tensor(want))
+
+
+def test_a_discount_above_one_is_refused():
+    with pytest.raises(ValueError, match=r"discount=1.5 would make late payments count more; expected 0 to 1"):
+        RL2(discount=1.5)
