@@ -15,6 +15,8 @@ _HOME = {
     "cycle": ["training_cycle"],
     "lines": ["comparison", "curves"],
     "dots": ["by_kind"],
+    "task_diversity": ["diversity"],
+    "bandit": ["bandit_play"],
     "waves": ["two_starts", "wave_bundle", "wave_fit"],
     "episodes": ["episode_card"],
     "tables": [

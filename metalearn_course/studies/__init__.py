@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "bandits": ["UCB", "BayesOptimal", "bayes_greedy", "pulls_of", "thompson", "tuned_ucb", "uniform"],
+    "bandits": ["UCB", "BayesOptimal", "bayes_greedy", "beliefs", "pulls_of", "thompson", "tuned_ucb", "uniform"],
+    "task_diversity": ["ByHeart", "Diversity", "Ridge", "diversity", "diversity_frames"],
     "questions": ["Median", "anywhere", "bisection", "evenly", "left"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -121,6 +122,34 @@ def _expectations(after: Tensor, t: int) -> tuple[Tensor, Tensor]:
     one = first * (1 + after[1 : t + 2, here, here]) + (1 - first) * after[here, 1 : t + 2, here]
     two = second * (1 + after[here, here, 1 : t + 2]) + (1 - second) * stays
     return one, two
+
+
+class Beliefs(NamedTuple):
+    """What is known of every arm before the first pull and after each: mean, and the ends of the middle 90%."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def beliefs(pulled: Tensor, paid: Tensor, arms: int) -> Beliefs:
+    """The Beta distributions of the arms' means through one game, from a uniform prior.
+
+    Args:
+        pulled: which arm, int64 (pulls,).
+        paid: what each pull paid, 0 or 1 (pulls,).
+        arms: how many there are.
+
+    Returns:
+        Three arrays (pulls + 1, arms).
+    """
+    from scipy.special import betaincinv
+
+    rows = F.one_hot(pulled, arms).double()
+    before = rows.new_zeros(1, arms)
+    won = torch.cat([before, (rows * paid.double()[:, None]).cumsum(0)]).numpy() + 1
+    lost = torch.cat([before, (rows * (1 - paid.double()[:, None])).cumsum(0)]).numpy() + 1
+    return Beliefs(won / (won + lost), betaincinv(won, lost, 0.05), betaincinv(won, lost, 0.95))
 
 
 def tuned_ucb(tasks: Task, seed: int = 0) -> UCB:

@@ -11,6 +11,7 @@ from typing import Any
 _MODULE_OF = {
     "Cliffs": "cliffs",
     "Clusters": "clusters",
+    "Diversity": "diversity",
     "DrawSymbols": "draw_symbols",
     "EpisodeCard": "episode",
     "Landscapes": "landscapes",
