@@ -21,9 +21,11 @@ from metalearn_course.classroom.exercise import Declared, Exercise
 from metalearn_course.classroom.mistakes import Mistake
 from metalearn_course.classroom.register import exercises_of
 
-# (exercise, argument): why its check need not see that the argument was frozen. None needs it today: scenarios, too,
+# (exercise, argument): why its check need not see that the argument was frozen. No other needs it: scenarios, too,
 # call the function itself, so that a generator, a module or a function that is handed over can be frozen as well.
-MAY_BE_FROZEN: dict[tuple[str, str], str] = {}
+MAY_BE_FROZEN: dict[tuple[str, str], str] = {
+    ("regret", "paid"): "it is there to be left out: a right answer does not use what luck paid",
+}
 
 SEEDS_ASKED = 8  # of the cases drawn at random, where the written ones do not see that an argument was frozen
 PATIENCE = 60.0  # seconds for a call of a right answer, however busy the machine is
