@@ -2,8 +2,7 @@
 
     python benchmarks/long_bandits.py [--seeds 0 1]
 
-The rows differ by one thing each, from the first to the last. What the pulled arms pay on average in 2,000 games, beside
-players that nobody trained.
+Written is what the pulled arms pay on average in 2,000 games; beside it, what they pay players that nobody trained.
 """
 
 from __future__ import annotations
