@@ -578,3 +578,20 @@ def test_an_exercise_is_solved_by_typing_and_its_check_turns_green(open_notebook
     assert any("✓" in json.dumps(o, ensure_ascii=False) for o in said), said
     lab.screenshot("exercise_solved")
     lab.expect_clean()
+
+
+def test_lesson_10_few_tasks_or_many(open_notebook: Any) -> None:
+    lab = open_notebook(
+        "notebooks/10_neighbors.ipynb",
+        shorter={"Diversity(transformers, kind, count=400)": "Diversity(transformers, kind, count=50)"},
+    )
+    lab.run("from dataclasses import replace", "widgets.Diversity(")
+    lab.expect_clean()
+    widget = lab.widget("Few tasks or many")
+    said = widget.locator(".ml-status")
+    words = said.inner_text()
+    assert "Trained on 4 tasks, error on new ones" in words
+    move_slider(lab, widget, 5)
+    assert "Trained on endless tasks" in said.inner_text() != words
+    lab.screenshot("10_diversity")
+    lab.expect_clean()
