@@ -21,16 +21,16 @@ def by_kind(rows: Mapping[str, Row], xlabel: str, title: str = "", chance: float
         chance: where guessing is, drawn as a dotted line.
     """
     methods = _methods(rows)
-    fig = new_figure(WIDTH, 1.35 + 0.44 * len(rows))
+    fig = new_figure(WIDTH + 0.6, 1.35 + (0.24 + 0.075 * len(methods)) * len(rows))
     ax = fig.add_subplot()
-    apart = 0.62 / max(1, len(methods) - 1)
+    apart = 0.7 / max(1, len(methods) - 1)
     for place, (method, stroke) in enumerate(zip(methods, strokes(methods), strict=True)):
         values = [(i, *row[method]) for i, row in enumerate(rows.values()) if method in row]
         heights = [i + apart * (place - (len(methods) - 1) / 2) for i, *_ in values]
         for y, (_, _, low, high) in zip(heights, values, strict=True):
             ax.plot([low, high], [y, y], color=stroke.color, linewidth=1.6, solid_capstyle="butt")
         ax.plot(
-            [value for _, value, _, _ in values], heights, stroke.marker or "o", color=stroke.color, markersize=5.5,
+            [value for _, value, _, _ in values], heights, stroke.marker or "o", color=stroke.color, markersize=6.5,
             markeredgecolor="white", markeredgewidth=0.6, label=method,
         )  # fmt: skip
     for i in range(len(rows) - 1):
