@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -118,11 +117,11 @@ class Shifted(nn.Module):
 
 
 class Scaled(nn.Module):
-    """Features times a fixed factor, so that squared distances between `width` of them begin near 1."""
+    """Features times a fixed factor, so that squared distances are divided by the root of how many there are."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.factor = math.sqrt(1 / math.sqrt(width))
+        self.factor = width**-0.25
 
     def forward(self, x: Tensor) -> Tensor:
         """The features times the factor."""

@@ -13,6 +13,7 @@ _MODULE_OF = {
     "Clusters": "clusters",
     "DrawSymbols": "draw_symbols",
     "EpisodeCard": "episode",
+    "Game": "game",
     "Landscapes": "landscapes",
     "Memory": "memory",
     "MetaTraining": "meta_training",
