@@ -27,13 +27,6 @@ def letter(label: int) -> str:
     return chr(ord("A") + label)
 
 
-def percent(score: dict[str, Any]) -> str:
-    """A share, and its interval where it has one: "95 % (76 to 99)"."""
-    share = f"{100 * score['share']:.1f}".removesuffix(".0")
-    interval = f" ({100 * score['low']:.0f} to {100 * score['high']:.0f})" if "low" in score else ""
-    return f"{share} %{interval}"
-
-
 def game_film(game: Deal, answers: Sequence[int], player: str) -> Film:
     """A game that plays by itself: question after question, then the table.
 
@@ -46,7 +39,7 @@ def game_film(game: Deal, answers: Sequence[int], player: str) -> Film:
     named = {"you": player}
     others = {who: theirs for who, theirs in game.answers.items() if who not in player}
     table = [row for row in table if row["who"] in ("you", *others) or row["all"] is None]
-    lines = [f"{named.get(row['who'], row['who'])}: {percent(row['now'])}" for row in table]
+    lines = [f"{named.get(row['who'], row['who'])}: {row['now']['words']}" for row in table]
     title = f"Run {game.number} of Lake et al." if game.name == "runs" else f"Short game {game.number}"
     images, told = [], []
     tasks = [one_task(game.tasks, i) for i in range(len(game.tasks.classes))]
@@ -59,19 +52,18 @@ def game_film(game: Deal, answers: Sequence[int], player: str) -> Film:
         x, y, size = _ASKED
         image.paste(_drawing(query, size), (x, y))
         pen.rectangle((x, y, x + size, y + size), outline=QUIET)
-        _ring(pen, truth, LEARNED, 3)
+        _ring(pen, truth, LEARNED, "right")
         if answer != truth:
-            _ring(pen, answer, LOSS, 3)
+            _ring(pen, answer, LOSS, "chosen")
         said = [(player, answer), *((who, theirs[i]) for who, theirs in others.items())]
         for k, (who, label) in enumerate(said):
-            verdict = "right" if label == truth else f"wrong, it is {letter(truth)}"
-            line = f"{who}: {letter(label)}, {verdict}"
+            line = f"{who}: {letter(label)}, {'right' if label == truth else 'wrong'}"
             color = INK if label == truth else LOSS
-            pen.text((x - 40, y + size + 16 + 22 * k), line, font=_font(13, bold=k == 0), fill=color)
+            pen.text((x - 50, y + size + 16 + 22 * k), line, font=_font(12, bold=k == 0), fill=color)
         images.append(image)
         if answer != truth:
             told.append(f"question {i + 1} was {letter(truth)}, and {player} answered {letter(answer)}")
-    images.append(_end(title, lines, images[0].height))
+    images.append(_end(title, lines, [row["now"] for row in table], images[0].height))
     alt = (
         f"A game to replay: {title}, {len(asked)} drawings, each to be matched with one of {game.ways} examples, "
         f"played by {player}. {'Wrong: ' + '; '.join(told) if told else 'All answers are right'}. "
@@ -93,12 +85,24 @@ def _sheet(task: Any, ways: int) -> Image.Image:
     return image
 
 
-def _end(title: str, lines: Sequence[str], height: int) -> Image.Image:
+def _end(title: str, lines: Sequence[str], scores: Sequence[dict[str, Any]], height: int) -> Image.Image:
+    """The table, a point and an interval for each row, and what the rings were."""
     image = Image.new("RGB", (_WIDTH, height), "white")
     pen = ImageDraw.Draw(image)
     pen.text((_LEFT, 20), f"{title}: right answers, with a 95 % interval", font=_font(17, bold=True), fill=INK)
-    for k, line in enumerate(lines):
-        pen.text((_LEFT, 66 + 30 * k), line, font=_font(15), fill=INK)
+    for k, (line, score) in enumerate(zip(lines, scores, strict=True)):
+        y = 75 + 30 * k
+        pen.text((_LEFT, y - 9), line, font=_font(14), fill=INK)
+        left, right, here = (440 + 300 * score.get(end, score["share"]) for end in ("low", "high", "share"))
+        pen.line((440, y, 740, y), fill=FAINT)
+        pen.line((left, y, right, y), fill=QUIET, width=3)
+        pen.ellipse((here - 5, y - 5, here + 5, y + 5), fill=INK)
+    y = 75 + 30 * len(lines)
+    pen.text((432, y - 9), "0 %", font=_font(12), fill=QUIET)
+    pen.text((715, y - 9), "100 %", font=_font(12), fill=QUIET)
+    for k, (color, words) in enumerate(((LEARNED, "the right example"), (LOSS, "what was chosen instead"))):
+        pen.rectangle((_LEFT + 200 * k, y + 20, _LEFT + 14 + 200 * k, y + 34), outline=color, width=3)
+        pen.text((_LEFT + 22 + 200 * k, y + 19), words, font=_font(12), fill=INK)
     return image
 
 
@@ -113,9 +117,11 @@ def _place(label: int) -> tuple[int, int]:
     return _LEFT + (_CELL + 24) * (label % _ACROSS), _TOP + _STEP * (label // _ACROSS)
 
 
-def _ring(pen: ImageDraw.ImageDraw, label: int, color: str, width: int) -> None:
+def _ring(pen: ImageDraw.ImageDraw, label: int, color: str, word: str) -> None:
+    """A frame around an example, with a word beneath, since a color never speaks alone."""
     x, y = _place(label)
-    pen.rectangle((x - width, y - width, x + _CELL + width, y + _CELL + width), outline=color, width=width)
+    pen.rectangle((x - 3, y - 3, x + _CELL + 3, y + _CELL + 3), outline=color, width=3)
+    pen.text((x, y + _CELL + 4), word, font=_font(11), fill=color)
 
 
 @cache

@@ -207,9 +207,15 @@ def wilson(right: int, total: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def score(right: int, total: int) -> dict[str, Any]:
-    """How many were right of how many, the share and its 95 % interval."""
+    """How many were right of how many, the share and its 95 % interval, and these in words: "95 % (76 to 99)"."""
     low, high = wilson(right, total)
-    return {"right": right, "of": total, "share": right / total, "low": low, "high": high}
+    words = f"{percent(right / total)} ({100 * low:.0f} to {100 * high:.0f})"
+    return {"right": right, "of": total, "share": right / total, "low": low, "high": high, "words": words}
+
+
+def percent(share: float) -> str:
+    """A share in words, with one decimal where there is one: "95 %", "96.7 %"."""
+    return f"{f'{100 * share:.1f}'.removesuffix('.0')} %"
 
 
 def rows(game: Deal, answers: Sequence[int], before: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
@@ -222,7 +228,7 @@ def rows(game: Deal, answers: Sequence[int], before: Sequence[Mapping[str, Any]]
 
     Returns:
         Rows {"who", "now", "all"}, the best share first. "now" is a `score`, "all" one over this game and those before,
-        of a method over those that it played. The rows of the paper have "share" alone, and no interval.
+        of a method over those that it played. The rows of the paper have a share and words, and no interval.
     """
     right = {"you": sum(judge(game.truth, answers, game.ways))}
     right |= {who: sum(judge(game.truth, theirs, game.ways)) for who, theirs in game.answers.items()}
@@ -234,5 +240,7 @@ def rows(game: Deal, answers: Sequence[int], before: Sequence[Mapping[str, Any]]
         whole_count, whole_total = count + sum(done for done, _ in played), total + sum(of for _, of in played)
         table.append({"who": who, "now": score(count, total), "all": score(whole_count, whole_total)})
     if game.name == "runs":
-        table += [{"who": who, "now": {"share": share}, "all": None} for who, share in PAPER.items()]
+        table += [
+            {"who": who, "now": {"share": share, "words": percent(share)}, "all": None} for who, share in PAPER.items()
+        ]
     return sorted(table, key=lambda row: -row["now"]["share"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -78,13 +78,14 @@ class Game(Touchable):
         data = characters or (usual_characters() if tasks is None or opponents is None else None)
         self._games = checked_games(tasks, data)
         self._opponents = usual_opponents(data) if opponents is None and data else checked_opponents(opponents or {})
-        self._data, self._seed = data, whole("seed", seed, -(2**63))
+        self._seed = whole("seed", seed, -(2**63))
         self._kept = KeptGames(home)
         self._now: Deal | None = None
+        self._turn = 0  # so that a game that is dealt again is seen to be a new one
         self._answers: list[int] = []
         self._seconds: list[float] = []
         super().__init__()
-        self.stored = self._replay(self._stored, self._stored.answers[_PLAYER], f"the {_PLAYER}")
+        self.stored = self._replay(stored_game(), stored_game().answers[_PLAYER], f"the {_PLAYER}")
         self._offer(self._kept.trouble)
         self.on_msg(self._asked)
 
@@ -92,7 +93,7 @@ class Game(Touchable):
         """The learner's last finished game as a film; until there is one, the stored game of a method."""
         if self.result and self._now is not None:
             return game_film(self._now, self._answers, "you")
-        return game_film(self._stored, self._stored.answers[_PLAYER], f"the {_PLAYER}")
+        return game_film(stored_game(), stored_game().answers[_PLAYER], f"the {_PLAYER}")
 
     def start(self, name: str) -> None:
         """Deal the next game of a kind, or go on with the one that was left in the middle.
@@ -116,8 +117,10 @@ class Game(Touchable):
                 said = f"You go on at question {len(self._answers) + 1}."
             except ValueError:
                 said = "What was kept of this game does not fit it; the game begins anew."
-        self.result = {}
-        self.deal = self._sent(self._now) | {"answered": len(self._answers)}
+        self._turn += 1
+        with self.hold_sync():
+            self.result = {}
+            self.deal = self._sent(self._now) | {"answered": len(self._answers), "turn": self._turn}
         self.status = " ".join([*self._now.remarks, said]).strip()
 
     def answer(self, question: int, label: int, seconds: float) -> None:
@@ -211,11 +214,6 @@ class Game(Touchable):
     def _replay(self, game: Deal, answers: Sequence[int], player: str) -> dict[str, Any]:
         return {**self._sent(game), "truth": game.truth, "player": player, "answers": list(answers)}
 
-    @cached_property
-    def _stored(self) -> Deal:
-        opponents = usual_opponents(self._data or usual_characters())
-        return deal("runs", lake_runs(), _STORED_RUN, opponents)
-
     def _asked(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         try:
             if content["type"] == "start":
@@ -226,6 +224,12 @@ class Game(Touchable):
                 self.stop()
         except (ValueError, RuntimeError, TypeError, KeyError) as error:
             self.status = str(error)
+
+
+@cache
+def stored_game() -> Deal:
+    """The last of Lake et al.'s runs, which the wide network plays for those who have no kernel."""
+    return deal("runs", lake_runs(), _STORED_RUN, usual_opponents(usual_characters()))
 
 
 __all__ = ["Game"]

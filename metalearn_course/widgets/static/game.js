@@ -1,4 +1,4 @@
-import { answerOf, letterOf, questionAfter, shareInWords } from "./logic.js";
+import { answerOf, letterOf, questionAfter } from "./logic.js";
 import { button, frame, html, listen, put } from "./kit.js";
 
 const HELP = "Click the example that shows the same character, or press its letter. Nothing is told until the end.";
@@ -39,7 +39,7 @@ function render({ model, el }) {
     return grid;
   }
 
-  const playing = () => Boolean(model.get("deal").questions) && !model.get("result").questions && !replay;
+  const playing = () => at < (model.get("deal").questions?.length ?? 0) && !model.get("result").questions && !replay;
 
   function choose(label) {
     if (!playing()) return;
@@ -77,7 +77,7 @@ function render({ model, el }) {
 
   function table(result) {
     const head = ["", "this game: right, with a 95 % interval", ...(result.games > 1 ? [`all ${result.games} games`] : [])];
-    const cell = (score) => (score ? shareInWords(score) : "");
+    const cell = (score) => score?.words ?? "";
     const rows = result.rows.map((row) => {
       const cells = [cell(row.now), ...(result.games > 1 ? [cell(row.all)] : [])].map((text) => html("td", { text }));
       return html("tr", row.who === "you" ? { class: "you" } : {}, html("th", { scope: "row", text: row.who }), ...cells);

@@ -167,9 +167,3 @@ export function questionAfter(at, answers, count) {
   for (let i = at + 1; i < count; i++) if (answers[i] === undefined) return i;
   return count;
 }
-
-// The game: a share in percent with its interval, where it has one.
-export function shareInWords({ share, low, high }) {
-  const percent = `${Number((100 * share).toFixed(1))} %`;
-  return low === undefined ? percent : `${percent} (${Math.round(100 * low)} to ${Math.round(100 * high)})`;
-}
