@@ -25,7 +25,7 @@ function render({ model, el }) {
     const sheet = game.sheets[game.questions[i].sheet];
     const grid = html("div", { class: "ml-examples", role: "group", "aria-label": "examples" });
     for (let label = 0; label < game.ways; label++) {
-      const shown = sheet.slice(label * game.shots, (label + 1) * game.shots).map((src) => picture(src, ""));
+      const shown = sheet.slice(label * game.shots, (label + 1) * game.shots).map((src) => picture(src, `drawing ${letterOf(label)}`));
       const mark = marks(label);
       const inside = [html("span", { class: "ml-letter", text: letterOf(label) }), ...shown, ...(mark ? [html("span", { class: "ml-mark", text: mark.text })] : [])];
       const name = `example ${letterOf(label)}${mark ? `, ${mark.text}` : ""}`;
