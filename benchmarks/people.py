@@ -1,6 +1,7 @@
 """The methods on the test that people took: Lake et al.'s twenty runs, 20-way 1-shot, each within an alphabet.
 
-Every shipped method that can tell 20 classes apart has a row, pixels as well. All were trained on other alphabets.
+Every shipped method that can tell 20 classes apart has a row, pixels as well. All were trained on other alphabets. The
+wide network (tools/people.py) has two: it reads every drawing once, or nine copies of it, shifted by up to a pixel.
 People err on 4.5 % of these drawings, Lake et al.'s program on 3.3 % (Lake et al., 2015, Science 350, 1332-1338).
 
     python benchmarks/people.py
@@ -12,7 +13,7 @@ import argparse
 
 import torch
 
-from metalearn_course import MetaLearner, NearestNeighbor, characters, evaluate, lake_runs, pretrained
+from metalearn_course import MetaLearner, NearestNeighbor, characters, evaluate, lake_runs, pretrained, pretrained_wide
 from metalearn_course.authoring.results import save
 from metalearn_course.tasks.lake_runs import PEOPLE, PROGRAM
 
@@ -24,6 +25,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data, runs = characters("omniglot"), lake_runs()
     methods: dict[str, MetaLearner] = {name: pretrained(name, data) for name in COMPARING}
+    methods |= {"wide": pretrained_wide(), "wide, nine copies": pretrained_wide(shifted=True)}
     rows = {"people": {"error": PEOPLE}, "program": {"error": PROGRAM}}
     for name, method in {"pixels": NearestNeighbor(), **methods}.items():
         result = evaluate(method, runs, episodes=len(runs))

@@ -103,6 +103,7 @@ _HOME = {
     "trained.rules": ["save_rule", "load_rule", "learned_rule"],
     "trained.meta_learners": ["pretrained", "shared_embedding"],
     "trained.neighbors": ["pretrained_neighbor"],
+    "trained.wide": ["pretrained_wide"],
     "trained.saved": ["save_meta_learner", "load_meta_learner"],
     "classroom.claims": ["claim"],
     "testing": ["check_meta_learner", "check_update_rule"],

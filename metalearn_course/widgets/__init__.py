@@ -14,6 +14,7 @@ _MODULE_OF = {
     "Diversity": "diversity",
     "DrawSymbols": "draw_symbols",
     "EpisodeCard": "episode",
+    "Game": "game",
     "Landscapes": "landscapes",
     "Memory": "memory",
     "MetaTraining": "meta_training",

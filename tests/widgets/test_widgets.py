@@ -68,6 +68,7 @@ def each(tmp_path_factory):
         episode_card(),
         clusters(),
         memory(),
+        widgets.Game(Episodes(runes(), 3, 1, 1), {}, home=tmp_path_factory.mktemp("home")),
     ]
 
 

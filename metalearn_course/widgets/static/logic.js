@@ -153,3 +153,17 @@ export const canMove = ({ moved }, target) => (target === "rate" ? [moved.rate.r
 
 // Lesson 06: a part dragged `by` pixels to the right: the rate by a factor, a weight by an amount that suits its `size`.
 export const shifted = (part, from, by, size) => (part === "rate" && from > 0 ? from * Math.exp(by / 70) : from + by * 0.01 * Math.max(1, Math.abs(size)));
+
+// The game: what an answer is called, the answer that a key stands for (a letter, or a digit from 1), or null.
+export const letterOf = (label) => String.fromCharCode(65 + label);
+export function answerOf(key, ways) {
+  if (key.length !== 1) return null;
+  const label = /[1-9]/.test(key) ? Number(key) - 1 : key.toUpperCase().charCodeAt(0) - 65;
+  return label >= 0 && label < ways ? label : null;
+}
+
+// The game: the question after one that was answered, the first that is open where an earlier answer was changed.
+export function questionAfter(at, answers, count) {
+  for (let i = at + 1; i < count; i++) if (answers[i] === undefined) return i;
+  return count;
+}

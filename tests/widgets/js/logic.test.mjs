@@ -133,3 +133,19 @@ test("a dragged rate changes by factors and stays positive, a weight by amounts"
   near(logic.shifted("start 0", -3, 10, -3), -2.7);
   near(logic.shifted("start 0", 0.5, -10, 0.5), 0.4);
 });
+
+test("a key stands for the example of its letter or digit, and for nothing beyond the last", () => {
+  assert.deepEqual([0, 1, 19].map(logic.letterOf), ["A", "B", "T"]);
+  for (let label = 0; label < 20; label++) {
+    assert.equal(logic.answerOf(logic.letterOf(label), 20), label);
+    assert.equal(logic.answerOf(logic.letterOf(label).toLowerCase(), 20), label);
+  }
+  assert.deepEqual(["1", "5", "9"].map((key) => logic.answerOf(key, 5)), [0, 4, null]);
+  for (const key of ["f", "u", "0", "Tab", "Enter", " ", "ArrowLeft", "@", "["]) assert.equal(logic.answerOf(key, 5), null, key);
+});
+
+test("after an answer comes the first question that is open", () => {
+  assert.equal(logic.questionAfter(0, [2], 20), 1);
+  assert.equal(logic.questionAfter(1, [2, 0, 1, null], 20), 4);
+  assert.equal(logic.questionAfter(19, Array(20).fill(0), 20), 20);
+});
