@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 import torch
 
-from metalearn_course import figures
+from metalearn_course import InContext, Regressions, figures, studies
 from metalearn_course.evaluation import Dependencies, Evaluation
 from metalearn_course.evaluation.compare import Row
 from metalearn_course.tasks import Characters, Episodes, Sinusoids
@@ -27,6 +28,14 @@ def images_in(page: str) -> list[dict[str, str | None]]:
     parser.handle_starttag = lambda tag, attributes: found.append(dict(attributes)) if tag == "img" else None
     parser.feed(page)
     return found
+
+
+@functools.cache
+def diverse() -> dict[str, Any]:
+    """The frames of task diversity, of two untrained learners."""
+    torch.manual_seed(0)
+    learners = {count: InContext(3, 8, 1, 2).eval() for count in (4, None)}
+    return studies.diversity_frames(learners, Regressions(3, 6, 4, 0.5), count=20)
 
 
 def drawn_characters() -> Characters:
@@ -63,6 +72,11 @@ FIGURES: dict[str, Callable[[], figures.Picture]] = {
     "training_cycle": lambda: figures.training_cycle(small_trace(), 2, 0.1),
     "curves": lambda: figures.curves({"a": [3, 2, 1], "b": ([1, 10], [1, float("nan")])}, "x", "y", logy=True),
     "comparison": lambda: figures.comparison({"pixels": RESULT, "other": (0.6, 0.01)}, "accuracy", {"chance": 0.2}),
+    "by_kind": lambda: figures.by_kind({"near": {"pixels": (0.4, 0.3, 0.5)}, "far": {"pixels": (0.2, 0.1, 0.3)}}, "a"),
+    "diversity": lambda: figures.diversity(diverse(), 1),
+    "bandit_play": lambda: figures.bandit_play(
+        torch.tensor([0.2, 0.7]), torch.tensor([0, 1, 1, 1]), torch.tensor([0.0, 1.0, 0.0, 1.0]), "A game"
+    ),
     "wave_bundle": lambda: figures.wave_bundle(Sinusoids(5, 101, grid=True).sample(9, generator())),
     "wave_fit": lambda: figures.wave_fit(wave().query.x, wave().query.y, wave().support, {"zero": torch.zeros(101)}),
     "two_starts": lambda: figures.two_starts(starts(), 10),
@@ -80,6 +94,9 @@ SAID = {
     "alphabets": "Signs",
     "training_cycle": "the rate 0.1",
     "curves": "a goes from 3 at 0 to 1 at 2",
+    "by_kind": "near: pixels 0.40; far: pixels 0.20",
+    "diversity": "after training on endless",
+    "bandit_play": "arm 1 pays 0.2, was pulled 1 times and paid 0 times",
     "comparison": "pixels 0.420 ± 0.020",
     "wave_bundle": "9 sine waves",
     "wave_fit": "zero, mean squared error",
