@@ -21,7 +21,7 @@ function render({ model, el }) {
   const asked = (game, i) =>
     html("figure", { class: "ml-asked" }, picture(game.questions[i].src, `the drawing of question ${i + 1}`), html("figcaption", { text: "Which is it?" }));
 
-  function examples(game, i, marks, choose) {
+  function examples(game, i, marks, onchoose) {
     const sheet = game.sheets[game.questions[i].sheet];
     const grid = html("div", { class: "ml-examples", role: "group", "aria-label": "examples" });
     for (let label = 0; label < game.ways; label++) {
@@ -31,8 +31,8 @@ function render({ model, el }) {
       const name = `example ${letterOf(label)}${mark ? `, ${mark.text}` : ""}`;
       const kind = `ml-example-choice${mark ? ` ${mark.kind}` : ""}`;
       grid.append(
-        choose
-          ? html("button", { type: "button", class: kind, "aria-label": name, "aria-keyshortcuts": letterOf(label), onclick: () => choose(label) }, ...inside)
+        onchoose
+          ? html("button", { type: "button", class: kind, "aria-label": name, "aria-keyshortcuts": letterOf(label), onclick: () => onchoose(label) }, ...inside)
           : html("div", { class: kind, role: "img", "aria-label": name }, ...inside),
       );
     }
