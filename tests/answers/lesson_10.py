@@ -70,6 +70,16 @@ def regret__wrong__wrong_sign__total(means, pulled, paid):
     return means[pulled].sum() - len(pulled) * means.max()
 
 
+def regret__wrong__best_of_the_pulled__max(means, pulled, paid):
+    taken = means[pulled]
+    return (taken.max() - taken).sum()
+
+
+def regret__wrong__best_of_the_pulled__counts(means, pulled, paid):
+    arms, counts = pulled.unique(return_counts=True)
+    return (means[arms].amax() - means[arms]) @ counts.to(means)
+
+
 def bayes_update__right__clone(counts, arm, reward):
     new = counts.clone()
     new[arm, 0] += reward
@@ -129,6 +139,19 @@ def bayes_update__wrong__keeps_the_mean__all(counts, arm, reward):
 
 def bayes_update__wrong__keeps_the_mean__of_the_arm(counts, arm, reward):
     return (counts[arm, 0] + reward) / (counts[arm].sum() + 1)
+
+
+def bayes_update__wrong__keeps_the_mean__in_its_row(counts, arm, reward):
+    new = counts.clone()
+    new[arm] += torch.tensor([reward, 1 - reward])
+    mean = new[arm, 0] / new[arm].sum()
+    new[arm] = torch.stack([mean, 1 - mean])
+    return new
+
+
+def bayes_update__wrong__keeps_the_mean__every_row(counts, arm, reward):
+    new = counts + F.one_hot(torch.tensor(arm), len(counts))[:, None] * torch.tensor([reward, 1 - reward])
+    return F.normalize(new, p=1, dim=-1)
 
 
 def bayes_update__wrong__forgets_losses__if(counts, arm, reward):
@@ -387,3 +410,38 @@ def memorizes__wrong__either_way__holds_zero(seen, fresh):
     gaps = fresh - seen
     gap, half = gaps.mean(), 1.96 * gaps.std() / len(gaps) ** 0.5
     return gap, half, not bool((gap - half <= 0) & (gap + half >= 0))
+
+
+def memorizes__wrong__one_standard_error__in_the_verdict(seen, fresh):
+    gaps = fresh - seen
+    error = gaps.std() / len(gaps) ** 0.5
+    return gaps.mean(), 1.96 * error, bool(gaps.mean() > error)
+
+
+def memorizes__wrong__absolute_gaps__abs(seen, fresh):
+    gaps = (fresh - seen).abs()
+    half = 1.96 * gaps.std() / len(gaps) ** 0.5
+    return gaps.mean(), half, bool(gaps.mean() > half)
+
+
+def memorizes__wrong__absolute_gaps__larger_minus_smaller(seen, fresh):
+    gap = (torch.maximum(seen, fresh) - torch.minimum(seen, fresh)).mean()
+    half = 1.96 * (fresh - seen).std() / math.sqrt(len(seen))
+    return gap, half, bool(gap - half > 0)
+
+
+def memorizes__wrong__by_size__a_tenth(seen, fresh):
+    gaps = fresh - seen
+    return gaps.mean(), 1.96 * gaps.std() / len(gaps) ** 0.5, bool(gaps.mean() > 0.1)
+
+
+def memorizes__wrong__by_size__as_well(seen, fresh):
+    gaps = fresh - seen
+    gap, half = gaps.mean(), 1.96 * gaps.std() / len(gaps) ** 0.5
+    return gap, half, bool((gap > half) & (gap > 0.05))
+
+
+def memorizes__wrong__wrong_value__two_half_widths(seen, fresh):
+    gaps = fresh - seen
+    gap, half = gaps.mean(), 1.96 * gaps.std() / len(gaps) ** 0.5
+    return gap, half, bool(gap > 2 * half)

@@ -20,6 +20,9 @@ HARD = torch.arange(100.0)  # some tasks are much harder than others
 WIGGLE = tensor([0.0, 1.0]).repeat(50)
 KNOWN = Case(seen=HARD, fresh=HARD + WIGGLE)
 CHANCE = Case(seen=HARD, fresh=HARD + tensor([2.0, -1.9]).repeat(50))
+SMALL, CLOSE, ENOUGH = (  # 0.02 ± 0.002; then, 1.5 and 2.5 standard errors above 0, 0.15 and 0.25, both ± 0.197
+    Case(seen=HARD, fresh=HARD + tensor(pair).repeat(50)) for pair in ([0.03, 0.01], [1.15, -0.85], [1.25, -0.75])
+)
 EASIER = Case(seen=HARD + WIGGLE, fresh=HARD)
 FOUR_TIMES = Case(seen=HARD.repeat(4), fresh=(HARD + WIGGLE).repeat(4))
 
@@ -54,7 +57,11 @@ CHECK = Check(
     looks(KNOWN, "one_standard_error", lambda got, want: near(1.96 * got[1], want[1], rtol=0.03)),
     equals(KNOWN, "{known}. Half the width of the 95% interval (to 3%)", of=HALF, rtol=0.03),
     equals(KNOWN, "{known}. Known by heart", of=BY_HEART),
+    looks(CHANCE, "absolute_gaps", lambda got: near(got[0], 1.95, rtol=0.03)),
     looks(CHANCE, "any_gap", lambda got: got[2]),
     looks(EASIER, "either_way", lambda got: got[2]),
+    looks(SMALL, "by_size", lambda got: not got[2]),
+    looks(CLOSE, "one_standard_error/verdict", lambda got: got[2]),
+    equals(ENOUGH, "{enough}. Known by heart", of=BY_HEART),
     at_random(clear, what="{seen.shape} other pairs, (gap, half, by heart) to 3%", rtol=0.03),
 )

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, tensor
 
 from ..at_random import Draw, at_random
-from ..kit import Case, Check, equals, rivals, shaped
+from ..kit import Case, Check, equals, rival, rivals, shaped
 
 
 def regret(means: Tensor, pulled: Tensor, paid: Tensor) -> Tensor:
@@ -26,12 +26,14 @@ def hindsight_of_means(means: Tensor, pulled: Tensor, paid: Tensor) -> Tensor:
 
 
 def anything(draw: Draw) -> Case:
+    """One arm more than those that are pulled, and it may be the best."""
     arms, pulls = draw.count(4, 6), draw.count(7, 12)
-    means, paid = draw.normal(arms).sigmoid(), (draw.normal(pulls) > 0).float()
+    means, paid = draw.normal(arms + 1).sigmoid(), (draw.normal(pulls) > 0).float()
     return Case(means=means, pulled=draw.labels(arms, pulls), paid=paid)
 
 
 FOUR_PULLS = Case(means=tensor([0.2, 0.9, 0.5]), pulled=tensor([0, 1, 1, 2]), paid=tensor([1.0, 0.0, 1.0, 1.0]))
+NEVER_FOUND = FOUR_PULLS.but(pulled=tensor([0, 2, 0, 2]), paid=tensor([1.0, 0.0, 0.0, 0.0]))
 OTHER = Case(means=tensor([0.75, 0.25]), pulled=tensor([1, 1, 0, 1, 1]), paid=tensor([0.0, 1.0, 1.0, 0.0, 1.0]))
 
 CHECK = Check(
@@ -48,6 +50,8 @@ CHECK = Check(
         },
     ),
     equals(FOUR_PULLS, "{four}. The regret"),
+    rival(NEVER_FOUND, "best_of_the_pulled", lambda means, pulled: (means[pulled].max() - means[pulled]).sum()),
+    equals(NEVER_FOUND, "{never}. The regret"),
     equals(OTHER, "means {means} and pulls {pulled}: the regret"),
     at_random(anything),
 )
