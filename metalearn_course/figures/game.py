@@ -81,7 +81,7 @@ def _sheet(task: Any, ways: int) -> Image.Image:
         example = task.support.x[int((task.support.y == label).nonzero()[0])]
         image.paste(_drawing(example, _CELL), (x, y))
         pen.rectangle((x, y, x + _CELL, y + _CELL), outline=FAINT)
-        pen.text((x + _CELL + 3, y), letter(label), font=_font(12), fill=QUIET)
+        pen.text((x + _CELL + 6, y), letter(label), font=_font(12), fill=QUIET)
     return image
 
 

@@ -16,7 +16,6 @@ from .base import MetaLearner
 from .nearest_neighbor import squared_distances
 
 FACTS = ("far from what is labeled", "uncertain", "far from the other images")
-_NEVER = -1e4  # the logit of a class without a labeled image
 
 
 class Labeled(NamedTuple):
@@ -91,7 +90,8 @@ class Labeler(MetaLearner):
 
     def predict(self, labeled: Labeled, x: Tensor) -> Tensor:
         """Minus the squared distance to every prototype (m, ways); a class of which no label came is never named."""
-        return (-squared_distances(x, labeled.prototypes)).masked_fill(labeled.met[None] == 0, _NEVER)
+        logits = -squared_distances(x, labeled.prototypes)
+        return logits.masked_fill(labeled.met[None] == 0, torch.finfo(logits.dtype).min)
 
 
 def learned_from(x: Tensor, chosen: Tensor, labels: Tensor) -> Labeled:

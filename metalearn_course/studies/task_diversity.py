@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -77,11 +78,6 @@ class Diversity(NamedTuple):
     seen: list[Evaluation]
 
 
-def known(tasks: Regressions, different: int | None) -> Regressions:
-    """Regressions like these, of which there are so many different ones."""
-    return Regressions(tasks.dimensions, tasks.shots, tasks.queries, tasks.noise, different, tasks.seed)
-
-
 def diversity(
     learners: Mapping[int | None, MetaLearner], tasks: Regressions, count: int = 1_000, seed: int = 1
 ) -> Diversity:
@@ -103,9 +99,9 @@ def diversity(
     for different, learner in learners.items():
         new["transformer"].append(error(learner, tasks))
         new["ridge regression"].append(ridge)
-        heart = None if different is None else ByHeart(known(tasks, different).weights(), tasks.noise)
+        heart = None if different is None else ByHeart(replace(tasks, different=different).weights(), tasks.noise)
         new["by heart"].append(None if heart is None else error(heart, tasks))
-    seen = [error(learner, known(tasks, different)) for different, learner in learners.items()]
+    seen = [error(learner, replace(tasks, different=different)) for different, learner in learners.items()]
     return Diversity(list(learners), new, seen)
 
 
@@ -131,7 +127,7 @@ def diversity_frames(
     with torch.no_grad():
         for different, learner in learners.items():
             answers["transformer"].append(_answers(learner, task.support, line))
-            heart = None if different is None else ByHeart(known(tasks, different).weights(), tasks.noise)
+            heart = None if different is None else ByHeart(replace(tasks, different=different).weights(), tasks.noise)
             answers["by heart"].append(None if heart is None else _answers(heart, task.support, line))
         ridge = _answers(Ridge(tasks.noise), task.support, line)
     errors = {name: [e and [e.mean, e.interval] for e in each] for name, each in found.new.items()}
@@ -148,7 +144,7 @@ def diversity_frames(
 def _steep(tasks: Regressions, seed: int) -> tuple[Task, Tensor]:
     """The steepest of ten new tasks, and its weights (d,)."""
     stack = tasks.sample(10, Generator().manual_seed(seed))
-    clean = Regressions(tasks.dimensions, tasks.shots, tasks.queries).sample(10, Generator().manual_seed(seed))
+    clean = replace(tasks, noise=0.0).sample(10, Generator().manual_seed(seed))
     x = torch.cat([clean.support.x, clean.query.x], 1)  # the same as in the stack; only the noise is missing
     weights = torch.linalg.lstsq(x, torch.cat([clean.support.y, clean.query.y], 1)).solution[..., 0]
     steepest = int(weights.norm(dim=1).argmax())

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..learners import Frozen, conv4, conv_strided, whitened
 from ..meta_learners import (
@@ -35,7 +32,7 @@ from ..meta_learners import (
 )
 from ..tasks import Characters, Episodes
 from ..tasks.characters import as_input
-from .archives import read_archive
+from .archives import Archive, filled, read_archive, write_archive
 
 WEIGHTS_VERSION = 1
 WEIGHTS = Path(__file__).parent / "weights"
@@ -153,7 +150,7 @@ def pretrained(name: str, characters: Characters, folder: Path = WEIGHTS) -> Met
             f"The weights were trained on whole alphabets; these characters are split {characters.split!r}, so that "
             f"test classes would have been seen. Use characters(split='alphabets')."
         )
-    arrays, about = _read(folder / characters.source / f"{name.replace(' ', '_')}.npz")
+    archive = _read(folder / characters.source / f"{name.replace(' ', '_')}.npz")
     recipe = RECIPES[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -163,15 +160,9 @@ def pretrained(name: str, characters: Characters, folder: Path = WEIGHTS) -> Met
         meta_learner = recipe.make(characters, embedding)
     if recipe.test_steps is not None:
         cast(MAML, meta_learner).steps = recipe.test_steps
-    own = {k: v for k, v in meta_learner.state_dict().items() if not k.startswith(_elsewhere(recipe))}
-    if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in arrays.items()}:
-        raise ValueError(f"The weights of {name!r} do not fit the method of that name. {_ADVICE.format(name=name)}")
-    if os.environ.get("METALEARN_ABLATE") == "1":
-        print(f"{name}: untrained (training is switched off by METALEARN_ABLATE)")
-        return meta_learner.eval()
-    meta_learner.load_state_dict(arrays, strict=False)
-    meta_learner.trained_seconds, meta_learner.about = about["seconds"], about
-    return meta_learner.eval()
+    own = [k for k in meta_learner.state_dict() if not k.startswith(_elsewhere(recipe))]
+    misfit = f"The weights of {name!r} do not fit the method of that name. {_ADVICE.format(name=name)}"
+    return filled(meta_learner, name, archive, misfit, own)
 
 
 def save_weights(path: Path, name: str, meta_learner: MetaLearner, about: dict[str, Any]) -> None:
@@ -185,17 +176,14 @@ def save_weights(path: Path, name: str, meta_learner: MetaLearner, about: dict[s
     """
     elsewhere = _elsewhere(RECIPES[name])
     state = {k: v for k, v in meta_learner.state_dict().items() if not k.startswith(elsewhere)}
-    arrays = {k: v.half().numpy() if v.is_floating_point() else v.numpy() for k, v in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": WEIGHTS_VERSION, "name": name, **about}, sort_keys=True)
-    np.savez_compressed(path, about=np.array(text), **arrays)
+    write_archive(path, WEIGHTS_VERSION, state, {"name": name, **about})
 
 
 def _elsewhere(recipe: Recipe) -> tuple[str, ...]:
     return (*recipe.elsewhere, "embedding.module.0.")
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path) -> Archive:
     """The arrays, as float32 tensors, and the `about` of a weights file."""
     name = path.stem
     if not path.exists():

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..meta_learners import RL2, InContext, MetaLearner
 from ..tasks import Bandits, Regressions, TaskDistribution
-from .archives import read_archive
+from .archives import filled, read_archive, write_archive
 
 NEIGHBORS_VERSION = 1
 NEIGHBORS = Path(__file__).parent / "weights" / "neighbors"
@@ -47,14 +44,9 @@ def in_context_name(different: int | None) -> str:
     return f"in-context {'endless' if different is None else different}"
 
 
-def _regressions(different: int | None) -> Regressions:
-    like = REGRESSIONS
-    return Regressions(like.dimensions, like.shots, like.queries, like.noise, different)
-
-
 RECIPES: dict[str, Recipe] = {
     in_context_name(different): Recipe(
-        lambda: InContext(REGRESSIONS.dimensions), _regressions(different), 6_000, 2e-3, 64
+        lambda: InContext(REGRESSIONS.dimensions), replace(REGRESSIONS, different=different), 6_000, 2e-3, 64
     )
     for different in DIVERSITY
 } | {
@@ -82,18 +74,11 @@ def pretrained_neighbor(name: str, folder: Path = NEIGHBORS) -> MetaLearner:
     path = folder / f"{file_name(name)}.npz"
     if not path.exists():
         raise FileNotFoundError(f"No weights for {name!r} in {folder}. {_ADVICE.format(name=repr(name))}")
-    arrays, about = read_archive(path, NEIGHBORS_VERSION, _ADVICE.format(name=repr(name)))
+    archive = read_archive(path, NEIGHBORS_VERSION, _ADVICE.format(name=repr(name)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         learner = RECIPES[name].make()
-    if {k: v.shape for k, v in learner.state_dict().items()} != {k: v.shape for k, v in arrays.items()}:
-        raise ValueError(f"The weights of {name!r} do not fit it. {_ADVICE.format(name=repr(name))}")
-    if os.environ.get("METALEARN_ABLATE") == "1":
-        print(f"{name}: untrained (training is switched off by METALEARN_ABLATE)")
-        return learner.eval()
-    learner.load_state_dict(arrays)
-    learner.trained_seconds, learner.about = about["seconds"], about
-    return learner.eval()
+    return filled(learner, name, archive, f"The weights of {name!r} do not fit it. {_ADVICE.format(name=repr(name))}")
 
 
 def save_neighbor(path: Path, name: str, learner: MetaLearner, about: dict[str, Any]) -> None:
@@ -105,10 +90,7 @@ def save_neighbor(path: Path, name: str, learner: MetaLearner, about: dict[str, 
         learner: what was trained.
         about: how it was trained, and how well it does.
     """
-    arrays = {k: v.half().numpy() for k, v in learner.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": NEIGHBORS_VERSION, "name": name, **about}, sort_keys=True)
-    np.savez_compressed(path, about=np.array(text), **arrays)
+    write_archive(path, NEIGHBORS_VERSION, learner.state_dict(), {"name": name, **about})
 
 
 def file_name(name: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
@@ -17,7 +14,7 @@ from ..meta_learners import Prototypical
 from ..tasks import Characters
 from ..tasks.characters import as_input
 from ..tasks.task import Examples, Task, stack_tasks
-from .archives import read_archive
+from .archives import filled, read_archive, write_archive
 
 WIDE_VERSION = 1
 WIDE = Path(__file__).parent / "weights" / "people" / "wide.npz"
@@ -153,17 +150,12 @@ def pretrained_wide(shifted: bool = False, path: Path = WIDE) -> Prototypical:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"No weights at {path}. {_ADVICE}")
-    arrays, about = read_archive(path, WIDE_VERSION, _ADVICE)
+    archive = read_archive(path, WIDE_VERSION, _ADVICE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = untrained_wide()
-    if {k: v.shape for k, v in network.state_dict().items()} != {k: v.shape for k, v in arrays.items()}:
-        raise ValueError(f"The weights in {path.name} do not fit the wide network. {_ADVICE}")
-    if os.environ.get("METALEARN_ABLATE") == "1":
-        print("wide network: untrained (training is switched off by METALEARN_ABLATE)")
-    else:
-        network.load_state_dict(arrays)
-        network.trained_seconds, network.about = about["seconds"], about
+    misfit = f"The weights in {path.name} do not fit the wide network. {_ADVICE}"
+    network = filled(network, "wide network", archive, misfit)
     if shifted:
         network.encoder = Shifted(network.encoder)
     return network.eval()
@@ -177,9 +169,7 @@ def save_wide(path: Path, network: Prototypical, about: dict[str, Any]) -> None:
         network: what was trained.
         about: how it was trained, and how well it does.
     """
-    arrays = {k: v.half().numpy() if v.is_floating_point() else v.numpy() for k, v in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, about=np.array(json.dumps({"version": WIDE_VERSION, **about}, sort_keys=True)), **arrays)
+    write_archive(path, WIDE_VERSION, network.state_dict(), about)
 
 
 __all__ = ["Shifted", "TurnedAlphabets", "pretrained_wide", "save_wide", "untrained_wide"]

@@ -75,8 +75,11 @@ def test_uncertain_is_one_minus_the_largest_probability() -> None:
     torch.testing.assert_close(uncertain[2:], torch.tensor([0.5, 1 / (1 + torch.tensor(2.0).exp().item())]))
 
 
-def test_a_class_without_a_label_is_never_named() -> None:
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_a_class_without_a_label_is_never_named(scale: float) -> None:
+    """However far the images lie from the one that is labeled."""
     learner, support = Labeler(1), pool().support
+    support = Examples(scale * support.x, support.y)
     task = as_stack(support)
     logits = learner.over_tasks(lambda each: learner.predict(learner.adapt(each.support), each.query.x), task)[0]
     assert set(logits.argmax(-1).tolist()) == {int(support.y[0])}

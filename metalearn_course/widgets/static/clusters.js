@@ -1,5 +1,5 @@
 import { labelLook, linear, marker } from "./logic.js";
-import { button, canvas, draw, frame, html, slider, unique } from "./kit.js";
+import { button, canvas, draw, frame, html, scrubbed, slider, unique } from "./kit.js";
 
 function render({ model, el }) {
   const frames = model.get("frames");
@@ -79,13 +79,9 @@ function render({ model, el }) {
     scrub.value.textContent = now.step;
     status.textContent = now.told;
   }
-  scrub.input.addEventListener("input", () => {
+  scrubbed(scrub, model, (slid) => {
     stop();
-    go(Number(scrub.input.value));
-  });
-  scrub.input.addEventListener("change", () => {
-    model.set("at", at);
-    model.save_changes();
+    go(slid);
   });
   go(at);
   return stop;

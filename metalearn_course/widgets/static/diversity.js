@@ -1,5 +1,5 @@
 import { linear, log, logTicks, minus, path, short } from "./logic.js";
-import { canvas, draw, frame, html, listen, put, slider, unique } from "./kit.js";
+import { canvas, draw, frame, html, listen, put, scrubbed, slider, unique } from "./kit.js";
 
 const LOOKS = {
   "by heart": { color: "var(--ml-loss)", dash: "9 4" },
@@ -88,13 +88,9 @@ function render({ model, el }) {
     status.textContent = `Trained on ${counts[at]} tasks, error on new ones ${short(errors.transformer[at][0])}. For the new task shown, ${frames.said[at]}`;
   }
 
-  scrub.input.addEventListener("input", () => {
-    at = Number(scrub.input.value);
+  scrubbed(scrub, model, (slid) => {
+    at = slid;
     show();
-  });
-  scrub.input.addEventListener("change", () => {
-    model.set("at", at);
-    model.save_changes();
   });
   show();
   return listen(model, ["at"], () => {

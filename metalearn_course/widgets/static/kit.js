@@ -39,6 +39,15 @@ export function slider(label, attributes) {
   return { row, input, value };
 }
 
+// While a slider is moved, `go` gets its place; where it is let go, that is the trait "at".
+export function scrubbed({ input }, model, go) {
+  input.addEventListener("input", () => go(Number(input.value)));
+  input.addEventListener("change", () => {
+    model.set("at", Number(input.value));
+    model.save_changes();
+  });
+}
+
 // Where a pointer is, in the coordinates of the drawing.
 export function place(svg, event) {
   const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());

@@ -1,5 +1,5 @@
 import { between, clamp, linear, log, marker, nearest, pair, same, short, wholeTicks } from "./logic.js";
-import { button, canvas, draw, follow, frame, html, listen, place, put, slider, unique } from "./kit.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, scrubbed, slider, unique } from "./kit.js";
 
 const onWhite = (name) => `var(--ml-on-white-${name})`; // the maps are light in every theme
 const PATIENCE = 1500; // how long to wait for a kernel before the start moves to the grid
@@ -177,14 +177,10 @@ function render({ model, el }) {
     told(3, `outlines: where a task's own loss is ${frames.outline_loss}`);
   }
 
-  rate.input.addEventListener("input", () => {
-    at = Number(rate.input.value);
+  scrubbed(rate, model, (slid) => {
+    at = slid;
     paint();
     show();
-  });
-  rate.input.addEventListener("change", () => {
-    model.set("at", at);
-    model.save_changes();
   });
   paint();
   show();

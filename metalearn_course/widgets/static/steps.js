@@ -1,5 +1,5 @@
 import { clamp, linear, log, logTicks, marker, minus, path, short, signed, stepTicks } from "./logic.js";
-import { canvas, draw, frame, html, listen, put, slider, unique } from "./kit.js";
+import { canvas, draw, frame, html, listen, put, scrubbed, slider, unique } from "./kit.js";
 
 const stroke = (line) => ({ stroke: line.screen, "stroke-width": 2.2, "stroke-dasharray": line.dash.map((part) => 2 * part).join(" ") });
 const mark = (parent, line, size, attributes = {}) => draw(parent, "path", { d: marker(line.marker, size), fill: line.screen, ...attributes });
@@ -127,13 +127,9 @@ function render({ model, el }) {
       (known.length ? ` Mean loss after the step: ${known.join(", ")}.` : "");
   }
 
-  scrub.input.addEventListener("input", () => {
-    at = Number(scrub.input.value);
+  scrubbed(scrub, model, (slid) => {
+    at = slid;
     show();
-  });
-  scrub.input.addEventListener("change", () => {
-    model.set("at", at);
-    model.save_changes();
   });
   show();
   return listen(model, ["at"], () => {

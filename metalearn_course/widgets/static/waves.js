@@ -1,5 +1,5 @@
 import { clamp, inSteps, linear, log, logTicks, path, short } from "./logic.js";
-import { button, canvas, draw, follow, frame, html, listen, place, put, slider, unique } from "./kit.js";
+import { button, canvas, draw, follow, frame, html, listen, place, put, scrubbed, slider, unique } from "./kit.js";
 
 const REACH = 5.6;
 
@@ -142,13 +142,9 @@ function render({ model, el }) {
     }
   }
 
-  scrub.input.addEventListener("input", () => {
-    at = Number(scrub.input.value);
+  scrubbed(scrub, model, (slid) => {
+    at = slid;
     show();
-  });
-  scrub.input.addEventListener("change", () => {
-    model.set("at", at);
-    model.save_changes();
   });
   dotsAt();
   show();
